@@ -1,0 +1,21 @@
+"""Representation learning in the parameter space of Bayesian Flow Networks, as one study."""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "build_model": "paramrel.model",
+    "load_dataset": "paramrel.data",
+    "load_run": "paramrel.runs",
+    "sample": "paramrel.generation",
+    "train_run": "paramrel.runs",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import the public functions when they are first used, so that small commands start fast."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'paramrel' has no attribute {name!r}")

@@ -1,0 +1,53 @@
+"""`python -m paramrel.data`: list the data sets, prepare one, or write the pinned file."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from paramrel.data.digits import write_digits
+from paramrel.data.listing import list_datasets
+from paramrel.data.registry import prepare_dataset
+from paramrel.paths import study_root
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command; a failure is one sentence and exit status 1."""
+    arguments = _arguments(words)
+    try:
+        if arguments.command == "prepare":
+            _prepare(arguments.name, arguments.record)
+        elif arguments.command == "write-digits":
+            folder = study_root() / "data"
+            folder.mkdir(exist_ok=True)
+            print(write_digits(folder))
+        else:
+            with pd.option_context("display.width", None, "display.max_columns", None):
+                print(list_datasets().to_string(index=False))
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+
+
+def _prepare(name: str, path: Path | None) -> None:
+    record = json.dumps(prepare_dataset(name), indent=2) + "\n"
+    print(record, end="")
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(record, encoding="utf-8", newline="\n")
+
+
+def _arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m paramrel.data", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("list", help="list the data sets and what is on disk (the default)")
+    command = commands.add_parser("prepare", help="download, decode and verify a data set")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("--record", type=Path, help="also write what it holds as JSON to here")
+    commands.add_parser("write-digits", help="write the file that data.dvc pins")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    main()

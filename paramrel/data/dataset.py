@@ -1,0 +1,109 @@
+"""What a data set is: examples of one kind, what is known of each, and three fixed parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Generator, Tensor
+
+from paramrel.data.factors import Factors, Render
+from paramrel.data.readings import Examples, Kind
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One field of a record: what `Dataset.kind`, `shape` and `levels` say of a whole example."""
+
+    kind: Kind
+    shape: tuple[int, ...]
+    levels: int | None
+
+
+class Fields:
+    """Records of several fields, each a tensor (N, ...).
+
+    fields["label"] is one of the tensors; fields[index] is a dict of the indexed rows of all.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]):
+        self.tensors = dict(tensors)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+    def __getitem__(self, key: str | int | slice | Tensor) -> Tensor | dict[str, Tensor]:
+        if isinstance(key, str):
+            return self.tensors[key]
+        return {name: tensor[key] for name, tensor in self.tensors.items()}
+
+    def to(self, device: torch.device | str) -> "Fields":
+        """Return these records on a device."""
+        return Fields({name: tensor.to(device) for name, tensor in self.tensors.items()})
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a data set.
+
+    x: (N, C, H, W) for images; long classes where the kind is binary or categorical, else float32
+    values in [-1, 1]. A Tensor where the set is small, `Examples` where it stays on disk, `Fields`
+    where it is mixed; x[index] reads all three.
+    labels: (N,) long; factors: (N, F) long; attributes: (N, A) bool.
+    """
+
+    x: Tensor | Examples | Fields
+    labels: Tensor
+    factors: Tensor | None = None
+    attributes: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def draw(self, index: Tensor, generator: Generator | None = None) -> Tensor | dict[str, Tensor]:
+        """Return a training batch x, (B, ...); dynamic binarization draws its pixels anew."""
+        if isinstance(self.x, Examples):
+            return self.x.draw(index, generator)
+        return self.x[index]
+
+    def to(self, device: torch.device | str) -> "Split":
+        """Return this part on a device."""
+        moved = (None if t is None else t.to(device) for t in vars(self).values())
+        return Split(*moved)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set in one reading of its levels.
+
+    shape: (C, H, W) of one image, (L,) of one text, () of a mixed record.
+    levels: classes of a binary or categorical, bins of a discretized variable; else None.
+    label_names: empty where nothing is known of the examples; labels are then all 0.
+    factors, render: where every combination of known factors can be drawn, by `draw_held`.
+    fields: the variables of a mixed record. megabytes: what has to be downloaded.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    levels: int | None
+    train: Split
+    validation: Split
+    test: Split
+    label_names: tuple[str, ...]
+    licence: str
+    citation: str
+    attribute_names: tuple[str, ...] = ()
+    factors: Factors | None = None
+    render: Render | None = None
+    fields: dict[str, Variable] = field(default_factory=dict)
+    source: str = ""
+    megabytes: float = 0.0
+
+    def draw_held(self, factor: int, size: int, generator: Generator | None = None) -> Tensor:
+        """Draw x, (size, C, H, W), whose images share one random value of one factor.
+
+        Raises ValueError where the set cannot be drawn from its factors.
+        """
+        if self.factors is None or self.render is None:
+            raise ValueError(f"{self.name} cannot be drawn from factors of variation")
+        return self.render(self.factors.draw_held(factor, size, generator))

@@ -1,0 +1,158 @@
+"""The data sets by name: one entry is a source and a reading of its levels."""
+
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+
+from torch import Tensor
+
+from paramrel.data.celeba import CELEBA
+from paramrel.data.cifar import CIFAR10
+from paramrel.data.dataset import Dataset, Fields, Split
+from paramrel.data.digits import DIGITS, FILE
+from paramrel.data.dsprites import DSPRITES
+from paramrel.data.factors import Render
+from paramrel.data.ffhq import FFHQ
+from paramrel.data.folders import data_folder
+from paramrel.data.generated import SCENES, SPRITES
+from paramrel.data.image_folder import PREFIX, image_folder_source
+from paramrel.data.mixed import MIXED_FIELDS, mixed_records
+from paramrel.data.mnist import FASHION_MNIST, MNIST
+from paramrel.data.prepared import Stored, in_memory, open_prepared, prepare
+from paramrel.data.readings import Examples, Reading
+from paramrel.data.shapes3d import SHAPES3D
+from paramrel.data.source import PARTS, Source
+from paramrel.data.text8 import TEXT8
+from paramrel.paths import study_root
+
+Entry = tuple[Source, Reading]
+
+
+def _grey(name: str, source: Source) -> dict[str, Entry]:
+    return {
+        name: (source, Reading("binary", 255, "bernoulli-dynamic")),
+        f"{name}_threshold": (source, Reading("binary", 255, "threshold-0.5")),
+        f"{name}_threshold_0": (source, Reading("binary", 255, "threshold-0")),
+        **_levels(f"{name}_discretized", f"{name}_continuous", source),
+    }
+
+
+def _levels(discretized: str, continuous: str, source: Source) -> dict[str, Entry]:
+    return {
+        discretized: (source, Reading("discretized", source.max_level)),
+        continuous: (source, Reading("continuous", source.max_level)),
+    }
+
+
+def _color(name: str, source: Source) -> dict[str, Entry]:
+    return _levels(name, f"{name}_continuous", source)
+
+
+DATASETS: dict[str, Entry] = {
+    "digits": (DIGITS, Reading("binary", 16)),
+    **_levels("digits_discretized", "digits_continuous", DIGITS),
+    "digits_mixed": (DIGITS, Reading("mixed", 16)),
+    **_color("scenes", SCENES[32]),
+    **_color("scenes_16", SCENES[16]),
+    **_color("scenes_64", SCENES[64]),
+    "sprites": (SPRITES[32], Reading("binary", 1)),
+    "sprites_64": (SPRITES[64], Reading("binary", 1)),
+    **_grey("mnist", MNIST),
+    **_grey("fashion_mnist", FASHION_MNIST),
+    **_color("cifar10", CIFAR10),
+    **_color("celeba", CELEBA),
+    **_color("ffhq", FFHQ),
+    **_color("shapes3d", SHAPES3D),
+    "dsprites": (DSPRITES, Reading("binary", 1)),
+    "text8": (TEXT8, Reading("categorical", TEXT8.max_level)),
+}
+
+
+def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
+    """Load a data set of the registry, or `image_folder:PATH` with the options named there.
+
+    root: the folder of the files; by default PARAMREL_DATA, and for the digits, which the study
+    pins, `data` in the study's root. What is missing is downloaded, drawn and prepared first.
+
+    Raises ValueError for an unknown name or a damaged file, OSError (of it FileNotFoundError) for
+    a file that is missing, can't be read or can't be downloaded.
+    """
+    source, reading = find(name, root)
+    if source is DIGITS:
+        stored = in_memory(DIGITS.read(_digits_folder(root) / FILE))
+    else:
+        stored = open_prepared(source, data_folder(root))
+    return Dataset(
+        name=name,
+        kind=reading.kind,
+        shape=source.shape if reading.kind != "mixed" else (),
+        levels=reading.levels,
+        **{part: _split(stored, i, source, reading) for i, part in enumerate(PARTS)},
+        label_names=source.label_names,
+        licence=source.licence,
+        citation=source.citation,
+        attribute_names=source.attribute_names,
+        factors=source.factors,
+        render=_render(stored, source, reading),
+        fields=MIXED_FIELDS if reading.kind == "mixed" else {},
+        source=source.url,
+        megabytes=source.megabytes,
+    )
+
+
+def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, object]:
+    """Prepare a data set, verify what lies on disk, and return the record of what it holds.
+
+    Raises what `load_dataset` raises.
+    """
+    source, _ = find(name, root)
+    if source is not DIGITS:
+        return prepare(source, data_folder(root))
+    path = _digits_folder(root) / FILE
+    split = DIGITS.read(path).split
+    counts = {part: int((split == i).sum()) for i, part in enumerate(PARTS)}
+    return {"content": sha256(path.read_bytes()).hexdigest(), **counts}
+
+
+def find(name: str, root: str | Path | None = None) -> Entry:
+    """Return the source and the reading that a name stands for.
+
+    Raises ValueError for an unknown name, with the nearest known one.
+    """
+    if name.startswith(PREFIX):
+        return image_folder_source(name, data_folder(root)), Reading("discretized", 255)
+    if name not in DATASETS:
+        nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, DATASETS, n=3))
+        raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{nearest}")
+    return DATASETS[name]
+
+
+def _digits_folder(root: str | Path | None) -> Path:
+    return study_root() / "data" if root is None else Path(root)
+
+
+def _split(stored: Stored, part: int, source: Source, reading: Reading) -> Split:
+    rows = (stored.split == part).nonzero().squeeze(1)
+    known = [None if t is None else t[rows] for t in (stored.factors, stored.attributes)]
+    return Split(_x(stored, rows, part, source, reading), stored.labels[rows], *known)
+
+
+def _x(
+    stored: Stored, rows: Tensor, part: int, source: Source, reading: Reading
+) -> Tensor | Examples | Fields:
+    if reading.kind == "mixed":
+        return Fields(mixed_records(stored.levels, stored.labels)[rows])
+    if source is DIGITS:
+        return reading(stored.levels[rows])
+    x = Examples(stored.levels, rows, reading)
+    held_out = part != PARTS.index("train")
+    return x.frozen(seed=part) if reading.is_random and held_out else x
+
+
+def _render(stored: Stored, source: Source, reading: Reading) -> Render | None:
+    """Draw x from the factors' values: by the source, or by looking it up in a full table."""
+    if source.factors is None:
+        return None
+    if source.render is not None:
+        return lambda values: reading(source.render(values))
+    return lambda values: reading(stored.levels[source.factors.to_index(values)])

@@ -1,0 +1,20 @@
+"""The data and the settings that all tests share."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+
+# The same examples on every machine, and no time limit for a slow one.
+settings.register_profile("study", derandomize=True, deadline=None)
+settings.load_profile("study")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fetch the data of a fresh clone once, before any xdist worker starts."""
+    if not hasattr(session.config, "workerinput") and not (ROOT / "data").exists():
+        subprocess.run([sys.executable, "-m", "dvc", "pull", "data"], cwd=ROOT, check=True)
