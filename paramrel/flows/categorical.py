@@ -1,0 +1,157 @@
+"""Bayesian flow for categorical data, binary pixels among them (Graves et al. 2023, section 6)."""
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.nn.functional import one_hot
+
+from . import checks
+from .distributions import draw
+from .flow import Flow
+from .schedules import QuadraticAccuracy
+from .tensors import kl_to_mixture, spread, sum_over_data
+from .theta import CategoricalTheta
+
+
+class CategoricalFlow(Flow):
+    """Flow of x in 0..K-1: θ are logits, starting at 0 (Graves et al., section 6).
+
+    x: integers (B, ...), or soft labels (B, ..., K), floats that sum to 1. A soft label stands
+    for its one-hot vector e_x in every formula; its reconstruction loss is the cross-entropy.
+    """
+
+    def __init__(self, num_classes: int = 2, beta_1: float = 9.0):
+        checks.check_count("num_classes", num_classes, 2)
+        self.schedule = QuadraticAccuracy(beta_1)
+        self.num_classes = num_classes
+        self.num_inputs = 1 if num_classes == 2 else num_classes
+        self.num_outputs = num_classes
+
+    def prior(
+        self, shape: tuple[int, ...], device=None, generator: Generator | None = None
+    ) -> CategoricalTheta:
+        """Logits 0 for data of `shape` (B, ...): (B, ..., K)."""
+        checks.check_size(shape)
+        return CategoricalTheta(torch.zeros(*shape, self.num_classes, device=device))
+
+    def sample_theta(
+        self, x: Tensor, t: Tensor, generator: Generator | None = None
+    ) -> CategoricalTheta:
+        """Logits ~ N(β(t)(K e_x - 1), β(t) K I) (eq. 185)."""
+        label = self._one_hot(x)
+        checks.check_time(t, label.shape[:-1])
+        return CategoricalTheta(draw(self._observation(label, self.schedule.beta(t)), generator))
+
+    def bayesian_update(
+        self, theta: CategoricalTheta, y: Tensor, alpha: float | Tensor
+    ) -> CategoricalTheta:
+        """θ after observing y (B, ..., K): logits + y, whatever the accuracy alpha (eq. 171)."""
+        checks.check_shape("y", y, theta.logits.shape)
+        checks.check_finite("y", y)
+        checks.check_accuracy(alpha, y.shape[:-1])
+        return CategoricalTheta(theta.logits + y)
+
+    def sender(self, x: Tensor, alpha: float | Tensor) -> Independent:
+        """p_S(y|x; α) = N(α(K e_x - 1), αK I), one K-vector y per variable (eq. 157)."""
+        label = self._one_hot(x)
+        checks.check_accuracy(alpha, label.shape[:-1], least=torch.finfo(torch.float32).tiny)
+        return self._observation(label, alpha)
+
+    def receiver(self, out: Categorical, alpha: float | Tensor) -> MixtureSameFamily:
+        """p_R(y|θ; t, α) = Σ_k p_O(k) p_S(y|k; α), one K-vector y per variable.
+
+        It holds K² numbers per variable when evaluated; to sample, draw x and then the sender.
+        """
+        logits = out.logits
+        checks.check_accuracy(alpha, logits.shape[:-1], least=torch.finfo(torch.float32).tiny)
+        classes = torch.eye(self.num_classes).to(logits).expand(*logits.shape, -1)
+        alpha = spread(alpha, logits[..., 0]).unsqueeze(-1)
+        return MixtureSameFamily(Categorical(logits=logits), self._observation(classes, alpha))
+
+    def _observation(self, label: Tensor, alpha: float | Tensor) -> Independent:
+        alpha = spread(alpha, label[..., 0]).unsqueeze(-1)
+        mean = alpha * (self.num_classes * label - 1)
+        scale = (alpha * self.num_classes).sqrt().expand_as(mean)
+        return Independent(Normal(mean, scale, validate_args=False), 1)
+
+    def network_input(self, theta: CategoricalTheta, t: Tensor) -> Tensor:
+        """2p - 1 of all classes (*x.shape, K); of class 1 alone (*x.shape, 1) if K = 2."""
+        checks.check_time(t, theta.logits.shape[:-1])
+        probs = theta.logits.softmax(-1)
+        return 2 * (probs[..., 1:] if self.num_classes == 2 else probs) - 1
+
+    def output_distribution(self, raw: Tensor, theta: CategoricalTheta, t: Tensor) -> Categorical:
+        """Categorical distribution of logits raw (*x.shape, K)."""
+        checks.check_raw(raw, theta.logits.shape)
+        checks.check_time(t, raw.shape[:-1])
+        return self.likelihood(raw.to(theta.logits.dtype))
+
+    def likelihood(self, raw: Tensor) -> Categorical:
+        """Categorical distribution of logits raw (*x.shape, K)."""
+        return Categorical(logits=raw, validate_args=False)
+
+    def variables(self, x: Tensor) -> tuple[int, ...]:
+        """The shape (B, ...) of the variables in x, without the classes' axis of soft labels."""
+        return self._one_hot(x).shape[:-1]
+
+    def sample_output(self, out: Categorical, generator: Generator | None = None) -> Tensor:
+        """A draw of x, long (B, ...)."""
+        return draw(out, generator)
+
+    def mode_output(self, out: Categorical) -> Tensor:
+        """The most probable x, long (B, ...)."""
+        return out.mode
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """ln(K β(t) / 2).
+
+        The logits of two classes have means βK√2 apart and noise of variance βK: half that
+        distance, squared, over the variance is βK/2 (for K = 2 it is β, as for x = ±1).
+        """
+        return (self.num_classes / 2 * self.schedule.beta(t)).log()
+
+    def loss_continuous_time(self, x: Tensor, out: Categorical, t: Tensor) -> Tensor:
+        """K α(t)/2 |e_x - ê|², nats per example (B,); ê: probabilities of `out`."""
+        label = self._one_hot(x, out)
+        checks.check_time(t, label.shape[:-1])
+        error = (label - out.probs).square().sum(-1)
+        weight = self.num_classes / 2 * self.schedule.alpha(t)
+        return sum_over_data(spread(weight, error) * error)
+
+    def loss_discrete_time(
+        self,
+        x: Tensor,
+        out: Categorical,
+        i: int | Tensor,
+        n: int,
+        generator: Generator | None = None,
+        num_samples: int = 1,
+    ) -> Tensor:
+        """n KL(p_S ‖ p_R) of step i over `num_samples` draws of y, nats per example (B,).
+
+        ln p_S(y|k) - ln p_S(y|x) = y_k - e_x·y - αK(1-|e_x|²)/2: K numbers per variable.
+        """
+        label = self._one_hot(x, out)
+        checks.check_step(i, n, len(x))
+        checks.check_count("num_samples", num_samples, 1)
+        strength = self.num_classes * spread(self.schedule.alpha_step(i, n), label[..., 0])
+        strength = strength.unsqueeze(-1)
+        noise = strength.sqrt() * torch.randn(
+            (num_samples, *label.shape), generator=generator, dtype=label.dtype, device=x.device
+        )
+        mean = strength * (label - (1 + label.square().sum(-1, keepdim=True)) / 2)
+        kl = kl_to_mixture(out.logits, mean, noise - (label * noise).sum(-1, keepdim=True))
+        return n * sum_over_data(kl.mean(0))
+
+    def reconstruction_loss(self, x: Tensor, out: Categorical) -> Tensor:
+        """-ln p_O(x|θ₁), nats per example (B,); the cross-entropy for soft labels."""
+        label = self._one_hot(x, out)
+        impossible = label == 0  # its logit may be -inf
+        return -sum_over_data(label * out.logits.masked_fill(impossible, 0))
+
+    def _one_hot(self, x: Tensor, out: Categorical | None = None) -> Tensor:
+        checks.check_classes(x, self.num_classes)
+        label = x if x.is_floating_point() else one_hot(x.long(), self.num_classes).float()
+        if out is not None:
+            checks.check_shape("out.logits", out.logits, label.shape)
+        return label

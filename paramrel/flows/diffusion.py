@@ -1,0 +1,82 @@
+"""Variance-preserving diffusion (DDPM), seen as the Bayesian flow that it is."""
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Distribution
+
+from . import checks
+from .discretized import DiscretizedNormal
+from .distributions import PointMass
+from .gaussian import GaussianFlow
+from .schedules import VariancePreservingAccuracy
+from .tensors import spread, sum_over_data
+from .theta import GaussianTheta
+
+
+class DiffusionFlow(GaussianFlow):
+    """DDPM (Ho et al. 2020) of x in [-1, 1], with `num_bins` at the centres of its bins.
+
+    With β = ᾱ/(1-ᾱ), hence γ = ᾱ, the diffused x_t = √ᾱ x + √(1-ᾱ) ε is μ/√γ of the Gaussian
+    flow, and a step of DDPM's ancestral sampler is a Bayesian update. What differs: the schedule,
+    that a network sees x_t instead of μ, that x₀ is standard normal instead of constant, that
+    training weighs all times alike in ε, and that x̂ is not clamped.
+    Binary data enter as two bins, x = ±½.
+    """
+
+    t_min = 0.0  # x₀ already carries the little signal of β(0) > 0
+
+    def __init__(self, num_bins: int | None = None):
+        if num_bins is not None:
+            checks.check_count("num_bins", num_bins, 2)
+        self.schedule = VariancePreservingAccuracy()
+        self.num_bins = num_bins
+
+    def prior(
+        self, shape: tuple[int, ...], device=None, generator: Generator | None = None
+    ) -> GaussianTheta:
+        """x₀ ~ N(0, I) for data of `shape` (B, ...), as θ: mean √γ x₀."""
+        checks.check_size(shape)
+        state = torch.randn(shape, device=device, generator=generator)
+        precision = 1 + self.schedule.beta(torch.zeros(shape[0], device=device))
+        return GaussianTheta(self.schedule.gamma(0).sqrt() * state, spread(precision, state))
+
+    def network_input(self, theta: GaussianTheta, t: Tensor) -> Tensor:
+        """The diffused x_t = μ/√γ: (*x.shape, 1)."""
+        scale = spread(self.schedule.gamma(t).rsqrt(), theta.mean)
+        return super().network_input(theta, t) * scale.unsqueeze(-1)
+
+    def output_distribution(self, raw: Tensor, theta: GaussianTheta, t: Tensor) -> PointMass:
+        """A point mass at x̂ = (x_t - √(1-ᾱ) ε̂)/√ᾱ; raw: ε̂ (*x.shape, 1)."""
+        checks.check_raw(raw, (*theta.mean.shape, 1))
+        return PointMass(self._denoise(raw[..., 0], theta, t)[0])
+
+    def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+        """|ε - ε̂|² = ᾱ/(1-ᾱ) |x - x̂|², summed over dimensions (B,) (Ho et al. 2020, eq. 14).
+
+        These are no nats; the bound is prior_loss + loss_continuous_time + reconstruction_loss,
+        where loss_continuous_time is ½ d ln SNR/dt |ε - ε̂|² (Kingma et al. 2021).
+        """
+        error = self._squared_error(x, out)
+        checks.check_time(t, x.shape)
+        return sum_over_data(spread(self.schedule.beta(t), x) * error)
+
+    def prior_loss(self, x: Tensor) -> Tensor:
+        """KL(N(√ᾱ x, 1-ᾱ) ‖ N(0, 1)) at t=0, nats per example (B,)."""
+        self._check_data(x)
+        gamma = self.schedule.gamma(0).to(x)
+        return sum_over_data(gamma * (x.square() - 1) - torch.log1p(-gamma)) / 2
+
+    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+        """-ln N(x; x̂, 1-ᾱ(1)), nats of density per example (B,); of the bin of x with bins."""
+        if self.num_bins is None:
+            return super().reconstruction_loss(x, out)
+        self._check_data(x)
+        checks.check_output(out, x.shape)
+        scale = torch.full_like(x, (1 + self.schedule.beta(1)).rsqrt().item())
+        return -sum_over_data(DiscretizedNormal(out.mean, scale, self.num_bins).log_prob(x))
+
+    def _check_data(self, x: Tensor) -> None:
+        if self.num_bins is None:
+            checks.check_continuous(x)
+        else:
+            checks.check_bins(x, self.num_bins)

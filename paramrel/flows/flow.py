@@ -1,0 +1,82 @@
+"""What every flow offers: the surface that models, solvers and notebooks rely on."""
+
+from abc import ABC, abstractmethod
+
+from torch import Generator, Tensor
+from torch.distributions import Distribution
+
+from .theta import Theta
+
+
+class Flow(ABC):
+    """How θ_t, which a decoder sees, is made from x; holds no network and no state.
+
+    Shapes: x (B, ...), t (B,) in [0, 1] (t=0 prior, t=1 data) or one time per variable;
+    network inputs and outputs have the shape of x and their features on a last axis.
+    All but the OneShotFlow also have schedule, bayesian_update, sender and receiver.
+    All losses are nats per example (B,), summed over the data dimensions.
+    """
+
+    num_inputs: int  # features per variable of network_input
+    num_outputs: int  # features per variable of raw
+
+    @abstractmethod
+    def prior(
+        self, shape: tuple[int, ...], device=None, generator: Generator | None = None
+    ) -> Theta:
+        """θ at t=0 for data of `shape` (B, ...), float32."""
+
+    @abstractmethod
+    def sample_theta(self, x: Tensor, t: Tensor, generator: Generator | None = None) -> Theta:
+        """A draw of θ_t from the Bayesian flow distribution p_F(θ|x; t)."""
+
+    @abstractmethod
+    def network_input(self, theta: Theta, t: Tensor) -> Tensor:
+        """What a network sees of θ: (*x.shape, num_inputs)."""
+
+    @abstractmethod
+    def output_distribution(self, raw: Tensor, theta: Theta, t: Tensor) -> Distribution:
+        """p_O(x|θ, t) from the raw network output (*x.shape, num_outputs)."""
+
+    @abstractmethod
+    def sample_output(self, out: Distribution, generator: Generator | None = None) -> Tensor:
+        """A draw of x from an output distribution."""
+
+    @abstractmethod
+    def mode_output(self, out: Distribution) -> Tensor:
+        """The most probable x of an output distribution."""
+
+    @abstractmethod
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Natural logarithm of the signal-to-noise ratio of θ_t, float64; -inf where none."""
+
+    @abstractmethod
+    def loss_continuous_time(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+        """The integrand of L_∞, whose mean over t ~ U[0, 1] is L_∞."""
+
+    @abstractmethod
+    def loss_discrete_time(
+        self,
+        x: Tensor,
+        out: Distribution,
+        i: int | Tensor,
+        n: int,
+        generator: Generator | None = None,
+        num_samples: int = 1,
+    ) -> Tensor:
+        """n KL(p_S ‖ p_R) of step i, whose mean over i ~ U{1..n} is L_n; `out` is at t=(i-1)/n."""
+
+    @abstractmethod
+    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+        """L_r = -ln p_O(x|θ₁), with `out` at t=1."""
+
+    def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+        """What training minimises; the L_∞ integrand unless a flow says otherwise."""
+        return self.loss_continuous_time(x, out, t)
+
+    def prior_loss(self, x: Tensor) -> Tensor:
+        """KL(p(θ₀|x) ‖ p(θ₀)): zero, for θ₀ is a constant, unless a flow says otherwise.
+
+        -ln p(x) ≤ prior_loss + L_∞ (or L_n) + L_r.
+        """
+        return x.new_zeros(x.shape[0]).float()
