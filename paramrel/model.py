@@ -1,0 +1,350 @@
+"""FlowAutoencoder: a flow, a decoder that reads θ_t, and an encoder that reads θ_s or x."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Generator, Tensor, nn
+from torch.distributions import Distribution, Normal
+from torch.nn.functional import one_hot
+from torch.utils.flop_counter import FlopCounterMode
+
+from paramrel.data import Dataset, load_dataset
+from paramrel.flows import (
+    CategoricalFlow,
+    DiffusionFlow,
+    DiscretizedFlow,
+    Flow,
+    GaussianFlow,
+    OneShotFlow,
+    Theta,
+    bin_centers,
+    bin_index,
+)
+from paramrel.methods import METHODS, Method, get_method
+from paramrel.networks import Encoder, UNet
+from paramrel.params import ModelParams, load_params
+from paramrel.regularizers import method_weights, mmd, rate
+
+
+class Loss(NamedTuple):
+    """The objective and its parts, in nats per example, averaged over the batch.
+
+    total = data + weight·rate + weight·divergence, with (1 − γ) and (λ + γ − 1) for ParamReL's
+    weights; divergence is the MMD times the number of data dimensions, so that the terms keep
+    their proportions when images grow. The data term of a diffusion, |ε − ε̂|², is no nats. The
+    rate of a deterministic code is infinite and weighs nothing: here it is 0.
+    """
+
+    total: Tensor
+    data: Tensor
+    rate: Tensor
+    divergence: Tensor
+
+
+@dataclass(frozen=True)
+class NLLBound:
+    """An upper bound on −ln p(x) and its parts, (B,) nats per example."""
+
+    prior: Tensor
+    transmission: Tensor
+    reconstruction: Tensor
+    rate: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.prior + self.transmission + self.reconstruction + self.rate
+
+
+class FlowAutoencoder(nn.Module):
+    """A flow whose decoder p_O(x | θ_t, z, t, s) is told a code z ~ q(z | θ_s, s), or of x.
+
+    ParamReL (Wu et al. 2024, arXiv 2405.15268) and its rivals, which differ in their `Method`
+    alone. The decoder knows its own time t and the code's time s. θ_t and θ_s are drawn
+    independently given x, but where s = t they are the very same: that is what happens when
+    sampling re-encodes the current θ_t.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        decoder: nn.Module,
+        encoder: nn.Module | None,
+        method: Method,
+        data: Dataset,
+        params: ModelParams,
+    ):
+        super().__init__()
+        self.flow, self.method, self.params = flow, method, params
+        self.decoder, self.encoder = decoder, encoder
+        self.data_shape, self.kind = tuple(data.shape), data.kind
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def to_flow(self, x: Tensor) -> Tensor:
+        """Return data x: (B, ...) as the flow takes it; to a diffusion, binary pixels are ±½."""
+        if isinstance(self.flow, DiffusionFlow) and not x.is_floating_point():
+            return x - 0.5
+        return x
+
+    def to_data(self, x: Tensor) -> Tensor:
+        """Return x: (B, ...) from the flow as the data are; x̂ may lie between or beyond them."""
+        if not x.is_floating_point():
+            return x
+        if self.kind == "binary":
+            return (x > 0).long()
+        x, bins = x.clamp(-1, 1), getattr(self.flow, "num_bins", None)
+        return x if bins is None else bin_centers(bins, x)[bin_index(x, bins)]
+
+    def encode_theta(self, theta: Theta, s: Tensor) -> Normal:
+        """Return q(z | θ_s, s), (B, d), from parameters that one already has; s: (B,)."""
+        if self.method.code in ("x", "x_t"):
+            raise ValueError("this method's code is read from data x, not from θ: use encode(x, s)")
+        if self.encoder is None:
+            raise ValueError("this method has no code, so there is nothing to encode")
+        return self._posterior(self.flow.network_input(theta, s), s)
+
+    def encode(self, x: Tensor, s: Tensor, generator: Generator | None = None) -> Normal:
+        """Return the code's distribution, (B, d), for data x: (B, ...) and its time s: (B,).
+
+        A code of θ: q(z | θ_s, s), with θ_s ~ p_F(θ | x; s) drawn first. A code of x: q(z | x),
+        whatever s; of x_t: q(z | x, s). Of scale 0 where the code is deterministic.
+        """
+        x = self.to_flow(x)
+        if self.method.code == "x":
+            return self._posterior(self._features(x), torch.ones_like(s))
+        if self.method.code == "x_t":
+            return self._posterior(self._features(x), s)
+        return self.encode_theta(self.flow.sample_theta(x, s, generator=generator), s)
+
+    def _posterior(self, features: Tensor, s: Tensor) -> Normal:
+        mean, log_std = self.encoder(_channels_first(features), self.flow.log_snr(s))
+        std = log_std.float().exp() if self.method.stochastic else torch.zeros_like(mean.float())
+        return Normal(mean.float(), std, validate_args=False)
+
+    def _features(self, x: Tensor) -> Tensor:
+        """Data as the network input of a θ that is certain of them: (*x.shape, num_inputs)."""
+        if x.is_floating_point():
+            return x.unsqueeze(-1)
+        return 2.0 * one_hot(x, self.flow.num_outputs)[..., -self.flow.num_inputs :] - 1
+
+    def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Distribution:
+        """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d), t, s: (B,)."""
+        inputs = _channels_first(self.flow.network_input(theta, t))
+        raw = self.decoder(inputs, self.flow.log_snr(t), z, self.flow.log_snr(s)).float()
+        raw = raw.unflatten(1, (self.data_shape[0], -1)).movedim(2, -1)  # features last
+        return self.flow.output_distribution(raw, theta, t)
+
+    def no_code(self, batch: int) -> Tensor:
+        """Return the constant code (B, d) that a method without codes gives its decoder."""
+        return torch.zeros(batch, self.params.code_dim, device=self.device)
+
+    def forward(self, x: Tensor, generator: Generator | None = None) -> Loss:
+        """Return the training objective of a batch x: (B, ...) and its parts."""
+        x = self.to_flow(x)
+        t = _low_discrepancy_times(x, generator)
+        s = self._training_code_time(t, generator)
+        theta_t = self.flow.sample_theta(x, t, generator=generator)
+        if self.encoder is None:
+            out = self.output_distribution(theta_t, self.no_code(len(x)), t, s)
+            data = self.flow.training_loss(x, out, t).mean()
+            return Loss(data, data, torch.zeros_like(data), torch.zeros_like(data))
+
+        if self.method.code == "theta":
+            theta_s = self.flow.sample_theta(x, s, generator=generator)
+            theta_t = theta_t.map(lambda a, b: torch.where(_like(s == t, a), b, a), theta_s)
+            posterior = self.encode_theta(theta_s, s)
+        else:
+            posterior = self.encode(x, s)
+        z = draw(posterior, generator)
+        out = self.output_distribution(theta_t, z, t, s)
+        data = self.flow.training_loss(x, out, t).mean()
+        kl = rate(posterior).mean() if self.method.stochastic else torch.zeros_like(data)
+        prior = torch.randn(z.shape, generator=generator, device=z.device)
+        divergence = mmd(z, prior) * math.prod(self.data_shape)
+        rate_weight, divergence_weight = method_weights(self.method, self.params)
+        total = data + rate_weight * kl + divergence_weight * divergence
+        return Loss(total, data, kl, divergence)
+
+    def _training_code_time(self, t: Tensor, generator: Generator | None) -> Tensor:
+        if self.method.code_time == "same":
+            return t
+        if self.method.code_time == "clean":
+            return torch.ones_like(t)
+        later = t + (1 - t) * torch.rand(t.shape, generator=generator, device=t.device)
+        same = torch.rand(t.shape, generator=generator, device=t.device)
+        return torch.where(same < self.params.same_time_share, t, later)
+
+    @torch.no_grad()
+    def nll_bound(
+        self,
+        x: Tensor,
+        n: int | None = None,
+        num_times: int = 32,
+        generator: Generator | None = None,
+    ) -> NLLBound:
+        """Return an upper bound on −ln p(x), in nats per example, for x: (B, ...).
+
+        n: number of transmission steps; by default their continuous-time limit.
+        num_times: stratified times at which the transmission loss is estimated.
+
+        One code of θ or x, read at s = 1, serves all steps, so its rate is paid once. A code of θ
+        of the `same` time: the receiver reads z_t from the θ_t that it holds, so it is free.
+        No code: L + L_r (Graves et al. 2023, arXiv 2308.07037, eq. 13). Raises ValueError for a
+        method that has no bound, with the reason.
+        """
+        if self.method.no_bound:
+            raise ValueError(f"this method has no bound on −ln p(x): {self.method.no_bound}")
+        x = self.to_flow(x)
+        shared, kl = self._shared_code(x, generator)
+        losses = []
+        for u in _stratified(num_times, generator):
+            i = None if n is None else 1 + int(u * n)
+            t = x.new_full((len(x),), u if i is None else (i - 1) / n, dtype=torch.float32)
+            theta, z, s = self._step(x, t, shared, generator)
+            out = self.output_distribution(theta, z, t, s)
+            losses.append(
+                self.flow.loss_continuous_time(x, out, t)
+                if i is None
+                else self.flow.loss_discrete_time(x, out, i, n, generator=generator)
+            )
+        theta, z, s = self._step(x, torch.ones_like(t), shared, generator)
+        out = self.output_distribution(theta, z, torch.ones_like(t), s)
+        transmission = torch.stack(losses).mean(0)
+        reconstruction = self.flow.reconstruction_loss(x, out)
+        return NLLBound(self.flow.prior_loss(x), transmission, reconstruction, kl)
+
+    @torch.no_grad()
+    def shuffled_code_loss(
+        self, x: Tensor, num_times: int = 32, generator: Generator | None = None
+    ) -> Tensor:
+        """Return the nats per example that the code of another example adds to L_∞, (B,).
+
+        Zero says that the decoder ignores the code. Both losses share θ_t, the times and the code:
+        that of s = 1, or of the `same` time; x: (B, ...), in any order but sorted, B ≥ 2.
+        """
+        x = self.to_flow(x)
+        shared, _ = self._shared_code(x, generator)
+        differences = []
+        for u in _stratified(num_times, generator):
+            t = x.new_full((len(x),), u, dtype=torch.float32)
+            theta, z, s = self._step(x, t, shared, generator)
+            true, shuffled = (
+                self.flow.loss_continuous_time(x, self.output_distribution(theta, code, t, s), t)
+                for code in (z, z.roll(1, 0))
+            )
+            differences.append(shuffled - true)
+        return torch.stack(differences).mean(0)
+
+    def _shared_code(self, x: Tensor, generator: Generator | None) -> tuple[Tensor | None, Tensor]:
+        """Return the code (B, d) that serves all times, None where each has its own; its rate."""
+        free = torch.zeros(len(x), device=x.device)
+        if self.encoder is None:
+            return self.no_code(len(x)), free
+        if self.method.code_time == "same":
+            return None, free
+        posterior = self.encode(x, torch.ones_like(free), generator)
+        return draw(posterior, generator), rate(posterior)
+
+    def _step(
+        self, x: Tensor, t: Tensor, shared: Tensor | None, generator: Generator | None
+    ) -> tuple[Theta, Tensor, Tensor]:
+        """Return θ_t ~ p_F(θ | x; t), the code that goes with it, and the code's time."""
+        theta = self.flow.sample_theta(x, t, generator=generator)
+        if shared is not None:
+            return theta, shared, torch.ones_like(t)
+        posterior = self.encode(x, t) if self.method.code == "x_t" else self.encode_theta(theta, t)
+        return theta, draw(posterior, generator), t
+
+
+def draw(posterior: Normal, generator: Generator | None = None) -> Tensor:
+    """Return a reparameterised sample of a Normal, (B, d)."""
+    noise = torch.randn(posterior.mean.shape, generator=generator, device=posterior.mean.device)
+    return posterior.mean + posterior.stddev * noise
+
+
+def build_flow(method: Method, data: Dataset, params: ModelParams) -> Flow:
+    """Return a method's flow for a data set's kind of variable."""
+    if method.flow == "diffusion":
+        return DiffusionFlow(num_bins=data.levels)
+    if data.kind == "binary":
+        flow = CategoricalFlow(num_classes=data.levels, beta_1=params.beta_1)
+    elif data.kind == "discretized":
+        flow = DiscretizedFlow(num_bins=data.levels, sigma_1=params.sigma_1)
+    else:
+        flow = GaussianFlow(sigma_1=params.sigma_1)
+    return OneShotFlow(flow) if method.flow == "one_shot" else flow
+
+
+def build_model(method: str, data: Dataset, params: ModelParams) -> FlowAutoencoder:
+    """Return the untrained model of a method for a data set; ValueError for an unknown method
+    or for data that are no images."""
+    row = get_method(method)
+    if len(data.shape) != 3:
+        raise ValueError(
+            f"{data.name} is {data.kind} of shape {data.shape}, but the networks read images "
+            "(C, H, W) of one field"
+        )
+    flow = build_flow(row, data, params)
+    channels, *image_size = data.shape
+    shape = dict(
+        image_size=tuple(image_size),
+        code_dim=params.code_dim,
+        channels=params.channels,
+        embedding=params.embedding,
+    )
+    decoder = UNet(
+        channels * flow.num_inputs,
+        channels * flow.num_outputs,
+        **shape,
+        blocks=params.blocks,
+        conditioning=params.conditioning,
+    )
+    encoder = None if row.code == "none" else Encoder(channels * flow.num_inputs, **shape)
+    return FlowAutoencoder(flow, decoder, encoder, row, data, params)
+
+
+def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFrame:
+    """Return the parameters of each method's networks and the FLOPs of its loss, for one image."""
+    rows = []
+    for name in METHODS:
+        model = build_model(name, data, params)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(data.train.x[:batch])
+        parts = {"decoder": model.decoder, "encoder": model.encoder}
+        sizes = {
+            f"{part} parameters": sum(p.numel() for p in network.parameters()) if network else 0
+            for part, network in parts.items()
+        }
+        rows.append({"method": name} | sizes | {"FLOPs": counter.get_total_flops() // batch})
+    return pd.DataFrame(rows)
+
+
+def _channels_first(inputs: Tensor) -> Tensor:
+    """(B, C, H, W, m) → (B, C·m, H, W)."""
+    return inputs.movedim(-1, 2).flatten(1, 2)
+
+
+def _like(mask: Tensor, tensor: Tensor) -> Tensor:
+    return mask.view(-1, *[1] * (tensor.ndim - 1))
+
+
+def _low_discrepancy_times(x: Tensor, generator: Generator | None) -> Tensor:
+    """One time per example, (B,), spread evenly over [0, 1) (Kingma et al. 2021, app. I.1)."""
+    u = torch.rand((), generator=generator, device=x.device)
+    return (u + torch.arange(len(x), device=x.device) / len(x)) % 1
+
+
+def _stratified(number: int, generator: Generator | None) -> list[float]:
+    device = generator.device if generator else None
+    u = torch.rand(number, generator=generator, device=device)
+    return ((torch.arange(number, device=device) + u) / number).tolist()
+
+
+if __name__ == "__main__":
+    study = load_params()
+    print(cost_table(load_dataset(study.datasets[0]), study.model).to_string(index=False))

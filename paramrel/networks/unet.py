@@ -1,0 +1,115 @@
+"""The decoder's U-Net: what p_O(x | θ_t, z, t, s) is computed with."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paramrel.networks.blocks import (
+    CONDITIONING,
+    Attention,
+    ResBlock,
+    TimeEmbedding,
+    down,
+    group_norm,
+    lowest_size,
+    up,
+    zero_init,
+)
+
+
+class UNet(nn.Module):
+    """A U-Net that reads θ_t, the times t and s, and a code z.
+
+    Whatever the conditioning, the code also reaches the image through a path that carries
+    position: where θ_t is constant (t = 0, or no flow at all), normalised constant maps stay
+    constant, and scales and shifts alone could not draw a picture.
+
+    - `adagn`: z scales and shifts the normalisations (DiffAE, Preechakul et al. 2022), and is
+      projected to a map at the lowest resolution.
+    - `input_add`: z is projected to a map that is added to the network's input.
+    - `cross_attention`: every scalar of z becomes a token that the pixels of the lowest
+      resolution, with learned positions, attend to (EncDiff, Yang et al. 2024).
+
+    channels, blocks: width and number of residual blocks on each side, for each resolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        image_size: tuple[int, int],
+        code_dim: int,
+        channels: Sequence[int] = (16, 64),
+        blocks: Sequence[int] = (0, 1),
+        embedding: int = 128,
+        conditioning: str = "adagn",
+    ):
+        super().__init__()
+        if conditioning not in CONDITIONING:
+            raise ValueError(f"conditioning is {conditioning!r}, but must be one of {CONDITIONING}")
+        if len(blocks) != len(channels):
+            raise ValueError(
+                f"blocks {tuple(blocks)} and channels {tuple(channels)} differ in length"
+            )
+        low, size = channels[-1], lowest_size(image_size, len(channels))
+        self.conditioning = conditioning
+        self.stem = nn.Conv2d(in_channels, channels[0], 3, padding=1)
+        self.times = TimeEmbedding(2, embedding)
+        self.down_blocks = _levels(channels, blocks, embedding)
+        self.downs = nn.ModuleList(down(*pair) for pair in pairwise(channels))
+        self.attention = Attention(low)
+        self.ups = nn.ModuleList(up(*reversed(pair)) for pair in pairwise(channels))
+        self.up_blocks = _levels(channels, blocks, embedding)
+        self.norm = group_norm(channels[0])
+        self.head = zero_init(nn.Conv2d(channels[0], out_channels, 3, padding=1))
+        if conditioning == "cross_attention":
+            self.code_attention = Attention(low)
+            self.code_scale = nn.Parameter(torch.randn(code_dim, low))
+            self.code_name = nn.Parameter(torch.randn(code_dim, low))
+            self.position = nn.Parameter(torch.randn(low, *size))
+        else:
+            shape = (low, *size) if conditioning == "adagn" else (channels[0], *image_size)
+            self.code_map = nn.Sequential(
+                nn.Linear(code_dim, shape[0] * shape[1] * shape[2]), nn.Unflatten(1, shape)
+            )
+            self.code_embed = nn.Linear(code_dim, embedding)
+
+    def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
+        """inputs: (B, C_in, H, W), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, C_out, H, W)."""
+        embedding = self.times(log_snr_t, log_snr_s)
+        h = self.stem(inputs)
+        if self.conditioning == "adagn":
+            embedding = embedding + self.code_embed(z)
+        elif self.conditioning == "input_add":
+            h = h + self.code_map(z)
+        embedding = F.silu(embedding)
+
+        skips = []
+        for level, blocks in enumerate(self.down_blocks):
+            h = self.downs[level - 1](h) if level else h
+            for block in blocks:
+                h = block(h, embedding)
+            skips.append(h)
+
+        if self.conditioning == "adagn":
+            h = h + self.code_map(z)
+        elif self.conditioning == "cross_attention":
+            tokens = F.silu(z[..., None] * self.code_scale + self.code_name)  # (B, d, C)
+            h = self.code_attention(h + self.position, tokens)
+        h = self.attention(h)
+
+        for level in reversed(range(len(self.up_blocks))):
+            for block in self.up_blocks[level]:
+                h = block(h, embedding)
+            h = self.ups[level - 1](h) + skips[level - 1] if level else h
+        return self.head(F.silu(self.norm(h)))
+
+
+def _levels(channels: Sequence[int], blocks: Sequence[int], embedding: int) -> nn.ModuleList:
+    return nn.ModuleList(
+        nn.ModuleList(ResBlock(width, embedding) for _ in range(number))
+        for width, number in zip(channels, blocks, strict=True)
+    )

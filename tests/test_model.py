@@ -1,0 +1,338 @@
+"""FlowAutoencoder: signs and units of the objective, what the code is made from, the bounds."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from paramrel.data import load_dataset
+from paramrel.methods import METHODS
+from paramrel.model import build_model, cost_table, draw
+from paramrel.params import ModelParams
+from paramrel.regularizers import mmd, rate
+
+DATASETS = ("digits", "digits_discretized", "digits_continuous")
+CODED = [name for name, method in METHODS.items() if method.code != "none"]
+OF_DATA = [name for name, method in METHODS.items() if method.code in ("x", "x_t")]
+BOUNDED = [name for name, method in METHODS.items() if method.no_bound is None]
+PARAMS = ModelParams(channels=(8, 16), embedding=16)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def model_and_x(method="paramrel", dataset="digits", number=16, **params):
+    """An untrained model whose layers that start at zero are open, and a batch of images."""
+    data = load_dataset(dataset)
+    torch.manual_seed(0)
+    model = build_model(method, data, PARAMS.model_copy(update=params))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.1)
+    return model, data.train.x[:number]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_finite_loss_and_gradients_on_every_kind_of_data(method, dataset):
+    model, x = model_and_x(method, dataset)
+    loss = model(x, seeded())
+    loss.total.backward()
+    assert all(part.isfinite() for part in loss)
+    trained = [p for name, p in model.named_parameters() if method != "bfn" or "code" not in name]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in trained)
+
+
+@pytest.mark.parametrize(("gamma", "lambda_"), [(0.0, 1.0), (1.0, 1.0), (0.9, 3.0)])
+def test_the_total_is_data_plus_weighted_rate_plus_weighted_divergence(gamma, lambda_):
+    model, x = model_and_x(gamma=gamma, lambda_=lambda_)
+    loss = model(x, seeded())
+    expected = loss.data + (1 - gamma) * loss.rate + (lambda_ + gamma - 1) * loss.divergence
+    torch.testing.assert_close(loss.total, expected)
+
+
+def test_at_gamma_zero_and_lambda_one_the_objective_is_the_elbo_by_hand():
+    """`clean` draws: t, θ_t, θ₁, the code's noise, the prior; repeated here in the open."""
+    model, x = model_and_x("paramrel_clean", gamma=0.0, lambda_=1.0)
+    loss = model(x, seeded())
+
+    generator, flow = seeded(), model.flow
+    t = (torch.rand((), generator=generator) + torch.arange(len(x)) / len(x)) % 1
+    theta_t = flow.sample_theta(x, t, generator=generator)
+    one = torch.ones(len(x))
+    posterior = model.encode_theta(flow.sample_theta(x, one, generator=generator), one)
+    z = draw(posterior, generator)
+    probs = model.output_distribution(theta_t, z, t, one).probs
+    error = (torch.nn.functional.one_hot(x, 2) - probs).square().sum(-1).flatten(1).sum(1)
+    data = 2 * PARAMS.beta_1 * t * error  # K β(1) t |e_x - ê|²
+    kl = 0.5 * (posterior.mean**2 + posterior.variance - 1 - posterior.variance.log()).sum(1)
+    torch.testing.assert_close(loss.total, (data + kl).mean())
+
+
+def test_at_gamma_one_the_rate_has_no_gradient():
+    model, x = model_and_x(gamma=1.0)
+    loss = model(x, seeded())
+    torch.testing.assert_close(loss.total, loss.data + loss.divergence)
+
+
+def test_the_divergence_is_the_mmd_in_units_of_the_data_dimensions():
+    model, x = model_and_x("paramrel_clean")
+    generator = seeded()
+    loss = model(x, seeded())
+    torch.rand((), generator=generator)
+    model.flow.sample_theta(x, torch.rand(len(x)), generator=generator)
+    posterior = model.encode(x, torch.ones(len(x)), generator)
+    z = draw(posterior, generator)
+    prior = torch.randn(z.shape, generator=generator)
+    torch.testing.assert_close(loss.divergence, 64 * mmd(z, prior))
+    torch.testing.assert_close(loss.rate, rate(posterior).mean())
+
+
+class Spy(torch.nn.Module):
+    """A decoder that records the times that it is told."""
+
+    def __init__(self, decoder):
+        super().__init__()
+        self.decoder, self.log_snr = decoder, []
+
+    def forward(self, inputs, log_snr_t, z, log_snr_s):
+        self.log_snr.append((log_snr_t, log_snr_s))
+        return self.decoder(inputs, log_snr_t, z, log_snr_s)
+
+
+def training_times(method, **params):
+    model, x = model_and_x(method, number=512, **params)
+    model.decoder = Spy(model.decoder)
+    model(x, seeded())
+    return model.decoder.log_snr[0]
+
+
+def test_a_code_of_the_same_time_is_read_when_the_decoder_decodes():
+    t, s = training_times("paramrel_same")
+    torch.testing.assert_close(t, s)
+
+
+def test_a_clean_code_is_read_at_the_end():
+    t, s = training_times("paramrel_clean")
+    torch.testing.assert_close(s, torch.full_like(s, math.log(PARAMS.beta_1)))
+
+
+def test_a_later_code_is_read_after_the_decoder_s_time_but_for_the_stated_share():
+    t, s = training_times("paramrel", same_time_share=0.25)
+    assert (s >= t).all()
+    assert 0.15 < (s == t).float().mean() < 0.35
+
+
+def test_where_a_later_code_has_the_decoder_s_time_it_reads_the_very_same_parameters():
+    model, x = model_and_x(same_time_share=1.0)
+    seen = []
+    network_input = model.flow.network_input
+    model.flow.network_input = lambda theta, t: seen.append(theta) or network_input(theta, t)
+    model(x, seeded())
+    encoded, decoded = seen
+    assert torch.equal(encoded.logits, decoded.logits)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("method", BOUNDED)
+def test_a_bound_has_a_part_for_each_example_and_they_add_up(method, dataset):
+    model, x = model_and_x(method, dataset)
+    bound = model.nll_bound(x, num_times=3, generator=seeded())
+    assert bound.total.shape == (len(x),) and bound.total.isfinite().all()
+    assert not bound.total.requires_grad
+    parts = bound.prior + bound.transmission + bound.reconstruction + bound.rate
+    torch.testing.assert_close(bound.total, parts)
+
+
+@pytest.mark.parametrize("method", BOUNDED)
+def test_only_a_shared_code_pays_its_rate(method):
+    model, x = model_and_x(method)
+    bound = model.nll_bound(x, num_times=2, generator=seeded())
+    assert (bound.rate > 0).all() == (method not in ("bfn", "paramrel_same"))
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("ae", "deterministic.*infinite rate"),
+        ("diffae", "deterministic.*infinite rate"),
+        ("infodiffusion", "deterministic.*infinite rate"),
+        ("paramrel_xt", "another one at every time"),
+    ],
+)
+def test_a_method_without_a_valid_bound_refuses_it_and_says_why(method, reason):
+    model, x = model_and_x(method)
+    with pytest.raises(ValueError, match=f"no bound on −ln p.*{reason}"):
+        model.nll_bound(x)
+    assert method not in BOUNDED
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_variational_autoencoder_s_bound_is_its_likelihood_plus_its_rate(dataset):
+    model, x = model_and_x("vae", dataset)
+    bound = model.nll_bound(x, num_times=3, generator=seeded())
+    posterior, t = model.encode(x, torch.ones(len(x))), torch.ones(len(x))
+    z = draw(posterior, seeded())
+    out = model.output_distribution(model.flow.prior(x.shape), z, t, t)
+    torch.testing.assert_close(bound.transmission, model.flow.data_flow.reconstruction_loss(x, out))
+    torch.testing.assert_close(bound.rate, rate(posterior))
+    assert not bound.reconstruction.any() and not bound.prior.any()
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_bound_of_a_diffusion_counts_the_prior_loss(dataset):
+    """No row of a diffusion has a stochastic code yet; a plain one has a bound all the same."""
+    model, x = model_and_x("diffae", dataset)
+    model.method = dataclasses.replace(model.method, regularizer="mutual_information")
+    bound = model.nll_bound(x, num_times=3, generator=seeded())
+    expected = model.flow.prior_loss(model.to_flow(x))
+    torch.testing.assert_close(bound.prior, expected)
+    assert (bound.prior > 0).all()
+
+
+def test_the_bound_of_many_steps_approaches_the_one_of_continuous_time():
+    model, x = model_and_x("bfn", number=64)
+    limit = model.nll_bound(x, num_times=64, generator=seeded()).transmission.mean()
+    many = model.nll_bound(x, n=1000, num_times=64, generator=seeded(1)).transmission.mean()
+    few = model.nll_bound(x, n=2, num_times=64, generator=seeded(1)).transmission.mean()
+    assert abs(many / limit - 1) < 0.1 < abs(few / limit - 1)
+
+
+@pytest.mark.parametrize("method", CODED)
+def test_a_decoder_that_ignores_the_code_loses_nothing_by_a_shuffled_one(method):
+    model, x = model_and_x(method)
+    used = model.shuffled_code_loss(x, 4, seeded())
+    assert used.shape == (len(x),) and used.abs().max() > 0
+    for name, parameter in model.decoder.named_parameters():
+        if name.startswith("code_"):
+            torch.nn.init.zeros_(parameter)
+    ignored = model.shuffled_code_loss(x, 4, seeded())
+    assert not ignored.any()
+
+
+def test_the_same_generator_gives_the_same_numbers():
+    model, x = model_and_x()
+    assert model(x, seeded(3)).total == model(x, seeded(3)).total
+    bounds = [model.nll_bound(x, num_times=2, generator=seeded(3)).total for _ in range(2)]
+    assert torch.equal(*bounds)
+
+
+def test_a_method_without_a_code_has_nothing_to_encode():
+    model, x = model_and_x("bfn")
+    with pytest.raises(ValueError, match="no code"):
+        model.encode(x, torch.ones(len(x)))
+
+
+@pytest.mark.parametrize("method", OF_DATA)
+def test_a_code_of_the_data_cannot_be_read_from_theta(method):
+    model, x = model_and_x(method)
+    t = torch.ones(len(x))
+    with pytest.raises(ValueError, match="read from data x, not from θ"):
+        model.encode_theta(model.flow.prior(x.shape), t)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("method", OF_DATA)
+def test_a_code_of_x_has_no_time_and_no_randomness_and_one_of_x_t_has_a_time(method, dataset):
+    model, x = model_and_x(method, dataset)
+    early, late = (model.encode(x, torch.full((len(x),), s)).mean for s in (0.2, 0.9))
+    assert torch.equal(early, late) == (method != "paramrel_xt")
+    assert not torch.equal(late[0], late[1])
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_an_encoder_of_x_sees_what_an_encoder_of_certain_parameters_would_see(dataset):
+    of_x, x = model_and_x("paramrel_x", dataset)
+    of_theta, _ = model_and_x("paramrel_clean", dataset)
+    of_theta.load_state_dict(of_x.state_dict())
+    theta = of_theta.flow.sample_theta(x, torch.ones(len(x)), generator=seeded())
+    if dataset == "digits":
+        certain = dataclasses.replace(theta, logits=1e3 * torch.nn.functional.one_hot(x, 2))
+    else:
+        certain = dataclasses.replace(theta, mean=x)
+    t = torch.ones(len(x))
+    torch.testing.assert_close(of_x.encode(x, t).mean, of_theta.encode_theta(certain, t).mean)
+
+
+@pytest.mark.parametrize("method", CODED)
+def test_a_code_is_drawn_if_and_only_if_it_has_a_rate(method):
+    model, x = model_and_x(method)
+    posterior = model.encode(x, torch.ones(len(x)), seeded())
+    deterministic = method in ("ae", "diffae", "infodiffusion")
+    assert torch.equal(draw(posterior), posterior.mean) == deterministic
+    assert (model(x).rate == 0) == deterministic
+
+
+@pytest.mark.parametrize(
+    ("method", "rate_weight", "divergence_weight"),
+    [
+        ("ae", 0, 0),
+        ("vae", 1, 0),
+        ("beta_vae", 3, 0),
+        ("infovae", 0.2, 4.8),
+        ("diffae", 0, 0),
+        ("infodiffusion", 0, 0.1),
+        ("paramrel", 0.2, 4.8),
+        ("paramrel_x", 0.2, 4.8),
+        ("paramrel_xt", 0.2, 4.8),
+    ],
+)
+def test_each_method_weighs_rate_and_divergence_by_its_row(method, rate_weight, divergence_weight):
+    model, x = model_and_x(method, gamma=0.8, lambda_=5.0, beta=3.0)
+    loss = model(x, seeded())
+    expected = loss.data + rate_weight * loss.rate + divergence_weight * loss.divergence
+    torch.testing.assert_close(loss.total, expected)
+
+
+def test_binary_pixels_enter_a_diffusion_as_two_bins_and_come_back():
+    model, x = model_and_x("diffae")
+    inside = model.to_flow(x)
+    assert torch.equal(inside, torch.where(x == 1, 0.5, -0.5))
+    assert torch.equal(model.to_data(inside + 0.3 * torch.rand(x.shape)), x)
+
+
+def test_what_leaves_a_diffusion_of_bins_lies_on_their_centres():
+    model, x = model_and_x("diffae", "digits_discretized")
+    noise = 0.9 / 17 * (2 * torch.rand(x.shape, generator=seeded()) - 1)
+    torch.testing.assert_close(model.to_data(model.to_flow(x) + noise), x)
+
+
+def test_data_that_are_no_images_are_refused():
+    with pytest.raises(ValueError, match="digits_mixed is mixed .* read images"):
+        build_model("bfn", load_dataset("digits_mixed"), PARAMS)
+
+
+def test_an_unknown_method_is_refused_with_the_nearest_name():
+    with pytest.raises(ValueError, match="'paramrell', not one of .* did you mean 'paramrel'"):
+        build_model("paramrell", load_dataset("digits"), PARAMS)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_decoder_is_the_same_in_every_method_and_the_encoder_wherever_there_is_one(dataset):
+    """But for the decoder's last layer, which has the features of the flow's output."""
+
+    def shapes(module):
+        parameters = module.named_parameters()
+        return frozenset((n, p.shape) for n, p in parameters if not n.startswith("head"))
+
+    models = {name: model_and_x(name, dataset)[0] for name in METHODS}
+    assert len({shapes(model.decoder) for model in models.values()}) == 1
+    assert len({shapes(model.encoder) for model in models.values() if model.encoder}) == 1
+    heads = {n: m.decoder.head.out_channels - m.flow.num_outputs for n, m in models.items()}
+    assert not any(heads.values())
+
+
+def test_the_table_of_costs_counts_parameters_and_multiplications():
+    data = load_dataset("digits")
+    table = cost_table(data, PARAMS).set_index("method")
+    assert list(table.index) == list(METHODS)
+    model, _ = model_and_x()
+    assert table.loc["paramrel"].sum() > table.loc["bfn"].sum()
+    total = table.loc["paramrel", ["decoder parameters", "encoder parameters"]].sum()
+    assert total == sum(p.numel() for p in model.parameters())
+    assert table.loc["bfn", "encoder parameters"] == 0
+    costs = table.loc[[name for name in CODED if METHODS[name].flow != "diffusion"], "FLOPs"]
+    assert costs.nunique() == 1
