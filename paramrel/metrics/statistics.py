@@ -1,0 +1,133 @@
+"""From one row per training seed to a table with intervals, and tests against the best rival."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from paramrel.metrics.inputs import Array, Row, as_array, draw_seed
+
+
+def mean_interval(values: Array) -> Row:
+    """Return the mean over training seeds and its 95 % Student t interval; values: (seeds,).
+
+    One seed has no interval: NaN and a note.
+    """
+    values = as_array("values", values)
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"values has shape {values.shape}; it must be (seeds,) with one at least")
+    row = {"mean": float(values.mean()), "low": math.nan, "high": math.nan, "seeds": len(values)}
+    if len(values) == 1:
+        return {**row, "note": "one seed has no interval"}
+    half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    return {**row, "low": row["mean"] - half, "high": row["mean"] + half, "note": ""}
+
+
+def bootstrap_interval(
+    values: Array, generator: torch.Generator, paired_with: Array | None = None
+) -> Row:
+    """Return the mean over images, or of a paired difference, with its 95 % bootstrap interval.
+
+    values, paired_with: (N,) per-image numbers, N ≥ 20; 2,000 resamples of images, percentiles
+    (Efron & Tibshirani, 1993, §13.3). It holds for the one trained model, not for its method.
+    """
+    values = as_array("values", values)
+    if paired_with is not None:
+        other = as_array("paired_with", paired_with)
+        if other.shape != values.shape:
+            raise ValueError(f"values is {values.shape}, paired_with {other.shape}; must match")
+        values = values - other
+    if values.ndim != 1 or len(values) < 20:
+        raise ValueError(f"values has shape {values.shape}; it must be (N,) with N ≥ 20")
+    resampled = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=2000,
+        batch=100,
+        method="percentile",
+        random_state=np.random.default_rng(draw_seed(generator)),
+    )
+    low, high = map(float, resampled.confidence_interval)
+    return {"mean": float(values.mean()), "low": low, "high": high, "n": len(values)}
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Return p-values adjusted for their number by Holm's step-down method (Holm, 1979)."""
+    p = as_array("p_values", np.asarray(p_values))
+    if p.ndim != 1 or (p < 0).any() or (p > 1).any():
+        raise ValueError("p_values must be a list of numbers in [0, 1]")
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    adjusted = np.empty_like(stepped)
+    adjusted[order] = stepped
+    return adjusted
+
+
+def summary_table(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """Return one row per group and metric: mean over seeds, 95 % t interval, number of seeds.
+
+    runs: one row per training seed with the columns `by`, "seed" and `metrics`. A NaN seed makes
+    the group's cell NaN, and its note says how many.
+    """
+    _require_columns(runs, [*by, "seed", *metrics])
+    repeated = runs.duplicated([*by, "seed"]).sum()
+    if repeated:
+        raise ValueError(f"runs has {repeated} repeated seeds in a group; each must stand once")
+    rows = []
+    for group, cells in runs.groupby(list(by), sort=False, dropna=False):
+        for metric in metrics:
+            values = cells[metric].to_numpy(float)
+            missing = int((~np.isfinite(values)).sum())
+            row = _missing(len(values), missing) if missing else mean_interval(values)
+            rows.append({**dict(zip(by, group, strict=True)), "metric": metric, **row})
+    return pd.DataFrame(rows)
+
+
+def paired_tests(
+    runs: pd.DataFrame, metric: str, method: str, higher_is_better: bool
+) -> pd.DataFrame:
+    """Test one method against every rival, paired by seed, with Holm's correction over the rivals.
+
+    runs: one row per "method" and "seed"; every method has the same seeds, 3 or more. The method is
+    named beforehand: testing whichever came out best would favour it. Rows: rival, whether it has
+    the best mean (`best_rival`), mean difference method − rival with its 95 % t interval, two-sided
+    p of the paired t test, p adjusted. (Rank and sign-flip tests on 5 pairs never reach p < 0.05.)
+    """
+    _require_columns(runs, ["method", "seed", metric])
+    table = runs.pivot(index="seed", columns="method", values=metric)
+    if method not in table or table.shape[1] < 2:
+        raise ValueError(f"method is {method!r}; runs has {list(table)}, it and a rival are needed")
+    if not np.isfinite(table).all(axis=None) or len(table) < 3:
+        raise ValueError(
+            f"{metric} needs a finite number for each method at the same 3 seeds or more"
+        )
+    rivals = table.drop(columns=method)
+    best = rivals.mean().idxmax() if higher_is_better else rivals.mean().idxmin()
+    rows = []
+    for rival in rivals:
+        difference = (table[method] - table[rival]).to_numpy()
+        place = {"method": method, "rival": rival, "best_rival": rival == best}
+        rows.append({**place, **mean_interval(difference), **_paired_p(difference)})
+    return pd.DataFrame(rows).assign(p_holm=holm([row["p"] for row in rows]))
+
+
+def _require_columns(runs: pd.DataFrame, columns: Sequence[str]) -> None:
+    absent = [column for column in columns if column not in runs]
+    if absent or runs.empty:
+        raise ValueError(f"runs has {len(runs)} rows and lacks the columns {absent}")
+
+
+def _missing(seeds: int, missing: int) -> Row:
+    empty = dict.fromkeys(("mean", "low", "high"), math.nan)
+    return {**empty, "seeds": seeds, "note": f"{missing} of {seeds} seeds have no finite number"}
+
+
+def _paired_p(difference: np.ndarray) -> Row:
+    """Two-sided p of the paired t test; equal differences leave no variance to divide by."""
+    if np.ptp(difference) == 0:
+        p = 1.0 if difference[0] == 0 else 0.0
+        return {"p": p, "note": "the difference is the same at every seed"}
+    return {"p": float(stats.ttest_1samp(difference, 0).pvalue), "note": ""}
