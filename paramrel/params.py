@@ -1,0 +1,183 @@
+"""params.yaml as typed parameters: every number that a person may want to change."""
+
+import sys
+from collections.abc import Collection
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from paramrel.data import DATASETS
+from paramrel.methods import METHODS
+from paramrel.paths import study_root
+
+T = TypeVar("T")
+
+
+def _one_of(allowed: Collection[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in allowed:
+            nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, allowed, 1))
+            raise ValueError(f"not one of {', '.join(allowed)}{nearest}")
+        return name
+
+    return AfterValidator(check)
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("a value stands there twice")
+    return values
+
+
+Some = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
+DatasetName = Annotated[str, _one_of(DATASETS)]
+MethodName = Annotated[str, _one_of(METHODS)]
+Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Time = Annotated[float, Field(gt=0, le=1)]
+Gamma = Annotated[float, Field(ge=0, le=1)]
+Lambda = Annotated[float, Field(ge=0)]
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ModelParams(_Params):
+    """The numbers that define a model; params.yaml says what each is."""
+
+    code_dim: Count = 10
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)
+    blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1)
+    embedding: Count = 128
+    conditioning: Literal["adagn", "input_add", "cross_attention"] = "adagn"
+    beta_1: float = Field(9.0, gt=0)
+    sigma_1: float = Field(0.02, gt=0, lt=1)
+    gamma: Gamma = 0.9
+    lambda_: Lambda = Field(1.0, alias="lambda")
+    beta: float = Field(4.0, gt=0)
+    same_time_share: float = Field(0.1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _same_levels(self) -> "ModelParams":
+        if len(self.blocks) != len(self.channels):
+            raise ValueError(
+                f"blocks {list(self.blocks)} and channels {list(self.channels)} must have a number "
+                "for each resolution"
+            )
+        return self
+
+
+class TrainParams(_Params):
+    """The numbers that define a training."""
+
+    steps: Count = 600
+    batch_size: int = Field(128, ge=2)
+    learning_rate: float = Field(3e-3, gt=0, le=1)
+    weight_decay: float = Field(0.01, ge=0)
+    gradient_clip: float = Field(5.0, gt=0)
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+    evaluations: Count = 8
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+
+class EvaluateParams(_Params):
+    """How runs are measured."""
+
+    examples: int = Field(2000, ge=20)
+    num_times: Count = 32
+    probe_times: Some[Time] = (0.2, 0.5, 1.0)
+
+
+class GenerateParams(_Params):
+    """How images are drawn."""
+
+    sampling_steps: Count = 50
+    inversion_steps: Count = 100
+    progressive_times: Some[Time] = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+    reconstructed: int = Field(100, ge=2)
+    images: int = Field(10, ge=1, le=30)
+
+
+class AblationParams(_Params):
+    """The grid of the (γ, λ) objective."""
+
+    dataset: DatasetName = "digits"
+    method: MethodName = "paramrel"
+    gammas: Some[Gamma] = (0.0, 0.5, 0.9, 1.0)
+    lambdas: Some[Lambda] = (1.0, 10.0)
+    seeds: Some[Seed] = (0,)
+    steps: Count = 300
+
+    @field_validator("method")
+    @classmethod
+    def _has_the_weights(cls, method: str) -> str:
+        if METHODS[method].regularizer != "mutual_information":
+            raise ValueError("this method has no code that γ and λ weigh")
+        return method
+
+
+class StudyParams(_Params):
+    """All of params.yaml."""
+
+    datasets: Some[DatasetName]
+    methods: Some[MethodName]
+    seeds: Some[Seed]
+    threads: Count
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    generate: GenerateParams
+    ablation: AblationParams
+
+
+def load_params(path: str | Path | None = None) -> StudyParams:
+    """Read and check params.yaml, by default the study's; ValueError says what is wrong in it."""
+    path = Path(path) if path else study_root() / "params.yaml"
+    try:
+        return StudyParams.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        faults = "; ".join(_sentence(fault) for fault in error.errors())
+        raise ValueError(f"{path.name}: {faults}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not YAML: {error}") from None
+
+
+def _sentence(fault: dict) -> str:
+    """Where a fault stands, what is wrong, and what is allowed."""
+    *section, name = fault["loc"] or ("it",)
+    place = ".".join(map(str, fault["loc"])) or "the file"
+    if fault["type"] != "extra_forbidden":
+        return f"{place} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+    fields = StudyParams.model_fields
+    for part in section:
+        fields = fields[part].annotation.model_fields
+    allowed = [field.alias or key for key, field in fields.items()]
+    nearest = get_close_matches(str(name), allowed, 1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"allowed: {', '.join(allowed)}"
+    return f"{place} is not a known parameter; {hint}"
+
+
+def main() -> None:
+    """Check the study's params.yaml; exit with one sentence for each thing that is wrong."""
+    try:
+        params = load_params()
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    runs = len(params.datasets) * len(params.methods) * len(params.seeds)
+    print(f"params.yaml is valid: {runs} runs of {params.train.steps} steps")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Every figure as a function of a tidy table or of images; one palette throughout the study."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+_COLORS = sns.color_palette("colorblind")
+_DARK = sns.color_palette("dark")
+METHOD_COLORS = {
+    "ae": _DARK[2],
+    "vae": _COLORS[3],
+    "beta_vae": _COLORS[5],
+    "infovae": _DARK[5],
+    "diffae": _COLORS[8],
+    "infodiffusion": _COLORS[9],
+    "bfn": _COLORS[7],
+    "paramrel": _COLORS[0],
+    "paramrel_same": _COLORS[1],
+    "paramrel_clean": _COLORS[2],
+    "paramrel_x": _COLORS[4],
+    "paramrel_xt": _COLORS[6],
+}
+sns.set_theme(context="notebook", style="ticks", rc={"figure.dpi": 80, "axes.titlesize": "medium"})
+
+
+def image_rows(rows: Mapping[str, Tensor], title: str = "", columns: Sequence[str] = ()) -> Figure:
+    """Draw rows of images with their names on the left; each (N, 1, H, W), any range.
+
+    columns: a name above each image.
+    """
+    number = len(next(iter(rows.values())))
+    figure, axes = plt.subplots(
+        len(rows),
+        number,
+        figsize=(0.6 * number + 1.9, 0.6 * len(rows) + 0.3 * bool(title) + 0.1),
+        squeeze=False,
+        layout="constrained",
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        low, high = images.min(), images.max()
+        for axis, image in zip(line, images, strict=True):
+            axis.imshow(image[0].numpy(force=True), cmap="gray_r", vmin=low, vmax=high)
+            axis.set(xticks=[], yticks=[])
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize="small")
+    for axis, name in zip(axes[0], columns, strict=False):
+        axis.set_title(name, fontsize="small")
+    figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def learning_curves(history: pd.DataFrame) -> Figure:
+    """Draw the parts of the training loss, and of validation's bound or data term, over steps."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for name, label in {"data": "data term", "rate": "rate", "divergence": "divergence"}.items():
+        left.plot(history["step"], history[f"train_{name}"], marker="o", ms=4, label=label)
+    left.set(title="training, means between evaluations", ylabel="nats per image")
+    bound = {"nll": "bound", "transmission": "transmission", "rate": "rate"}
+    for name, label in (bound if "validation_nll" in history else {"data": "data term"}).items():
+        right.plot(history["step"], history[f"validation_{name}"], marker="o", ms=4, label=label)
+    right.set(title="validation, averaged weights")
+    for axis in (left, right):
+        axis.set(xlabel="step", ylim=(0, None))
+        axis.legend(frameon=False)
+    sns.despine(figure)
+    return figure
+
+
+def likelihood_bars(rows: pd.DataFrame, independent_pixels: float) -> Figure:
+    """Draw what the bound of each method that has one consists of, its seeds as dots."""
+    rows = rows.dropna(subset="nll_bound")
+    parts = {"transmission": _COLORS[0], "reconstruction": _COLORS[9], "rate": _COLORS[1]}
+    means = rows.groupby("method", sort=False)[list(parts)].mean()
+    figure, axis = plt.subplots(figsize=(7, 0.6 * len(means) + 1.4), layout="constrained")
+    left = 0
+    for part, color in parts.items():
+        axis.barh(means.index, means[part], left=left, color=color, label=part, height=0.6)
+        left = left + means[part]
+    axis.plot(rows["nll_bound"], rows["method"], "o", ms=4, color="black", label="total, each seed")
+    axis.axvline(independent_pixels, color="gray", ls="--", label="independent pixels")
+    axis.set(xlabel="bound on −ln p(x), nats per image of the test split")
+    axis.invert_yaxis()
+    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    sns.despine(figure)
+    return figure
+
+
+def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
+    """Draw the accuracy of a linear probe on codes of time s, mean and range over the seeds."""
+    columns = [column for column in rows if column.startswith("probe_t")]
+    long = rows.dropna(subset=columns).melt(["method", "seed"], columns, "time", "accuracy")
+    long["time"] = long["time"].str.removeprefix("probe_t").astype(float)
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    sns.lineplot(
+        long, x="time", y="accuracy", hue="method", palette=METHOD_COLORS, marker="o",
+        errorbar=("pi", 100), ax=axis,
+    )  # fmt: skip
+    axis.axhline(pixels, color="gray", ls="--", label="pixels")
+    axis.axhline(pca, color="gray", ls=":", label="PCA of the same dimension")
+    axis.set(xlabel="time s of the code (0: prior, 1: data)", ylabel="probe accuracy, test")
+    axis.legend(frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure
+
+
+def probes_over_snr(curve: pd.DataFrame) -> Figure:
+    """Draw probe accuracy over the log signal-to-noise ratio, a line a representation."""
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    sns.lineplot(
+        curve, x="log_snr", y="accuracy", hue="representation", style="representation",
+        markers=True, ax=axis,
+    )  # fmt: skip
+    axis.axhline(curve["floor_accuracy"].iloc[0], color="gray", ls=":", label="commonest class")
+    axis.set(xlabel="log signal-to-noise ratio of θ_t (nats)", ylabel="probe accuracy, test")
+    axis.legend(frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure
+
+
+def shuffled_code(rows: pd.DataFrame) -> Figure:
+    """Draw the nats that another example's code adds to the loss, a dot a seed."""
+    rows = rows.dropna(subset="shuffled_code")
+    figure, axis = plt.subplots(
+        figsize=(6, 0.5 * rows["method"].nunique() + 1), layout="constrained"
+    )
+    sns.stripplot(
+        rows, x="shuffled_code", y="method", hue="method", palette=METHOD_COLORS, ax=axis,
+        size=7, alpha=0.7, jitter=False,
+    )  # fmt: skip
+    axis.axvline(0, color="gray", ls="--")
+    axis.set(
+        xlabel="loss with a shuffled code − loss with the true code, nats per image", ylabel=""
+    )
+    sns.despine(figure)
+    return figure
+
+
+def reconstruction_errors(table: pd.DataFrame) -> Figure:
+    """Draw the error of each way of reconstruction over the time of θ or of the code.
+
+    table: rows of `reconstruction_table`, of one run or of several; a line a method, its range
+    over the seeds shaded.
+    """
+    floor = table.loc[table["way"] == "mean image", "mse"].mean()
+    panels = {"theta": "θ of time t alone", "code": "code of time s alone"}
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+    for axis, (way, title) in zip(axes, panels.items(), strict=True):
+        rows = table[table["way"] == way]
+        if not rows.empty:
+            sns.lineplot(
+                rows, x="time", y="mse", hue="method", palette=METHOD_COLORS, marker="o",
+                errorbar=("pi", 100), ax=axis,
+            )  # fmt: skip
+        axis.axhline(floor, color="gray", ls="--", label="mean image")
+        axis.set(title=title, xlabel="time (0: prior, 1: data)", ylabel="mean squared error, test")
+        axis.legend(frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure
+
+
+def ablation_planes(rows: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
+    """Draw measurements over the plane of γ and λ, a panel for each named column."""
+    width = (len(columns) + 1) // 2
+    figure, axes = plt.subplots(2, width, figsize=(3.4 * width, 5.2), layout="constrained")
+    for axis, (column, title) in zip(axes.flat, columns.items(), strict=False):
+        _plane(rows, column, axis)
+        axis.set(title=title, xlabel="γ", ylabel="λ")
+    for axis in axes.flat[len(columns) :]:
+        axis.remove()
+    return figure
+
+
+def _plane(rows: pd.DataFrame, column: str, axis: Axes) -> None:
+    plane = rows.pivot_table(column, "lambda", "gamma", dropna=False).sort_index(ascending=False)
+    sns.heatmap(
+        plane, annot=True, fmt=".3g", cmap="crest", cbar=False, square=False, ax=axis,
+        linewidths=1, annot_kws={"fontsize": "small"},
+    )  # fmt: skip

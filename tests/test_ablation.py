@@ -1,0 +1,20 @@
+"""The grid of γ and λ."""
+
+from pathlib import Path
+
+from paramrel.ablation import ablate
+from paramrel.params import load_params
+
+TINY = load_params(Path(__file__).parent / "tiny_params.yaml")
+
+
+def test_every_cell_of_the_grid_is_trained_with_its_own_weights_and_measured():
+    table = ablate(TINY, progress=False)
+    assert table[["seed", "lambda", "gamma"]].values.tolist() == [[0, 1, 0], [0, 1, 1]]
+    assert (table["steps"] == TINY.ablation.steps).all()
+    assert table["nll_bound"].nunique() == 2
+
+
+def test_fewer_steps_and_cells_can_be_asked_for():
+    table = ablate(TINY, steps=1, cells=1, progress=False)
+    assert table["steps"].tolist() == [1] and table["gamma"].tolist() == [0]

@@ -1,0 +1,99 @@
+"""params.yaml: what is refused, and how it is said."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paramrel.params import StudyParams, load_params, main
+
+ROOT = Path(__file__).parents[1]
+
+
+def written(folder, **changes):
+    """Write params.yaml with changes like {"train.steps": 5} and return its path."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for place, value in changes.items():
+        section, *rest = place.split(".")
+        if rest:
+            params[section][rest[0]] = value
+        else:
+            params[section] = value
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "tests/tiny_params.yaml"])
+def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
+    stated = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    for name, field in StudyParams.model_fields.items():
+        if isinstance(stated[name], dict):
+            known = {f.alias or key for key, f in field.annotation.model_fields.items()}
+            assert set(stated[name]) == known
+    assert load_params(ROOT / path).model_dump(by_alias=True, mode="json") == stated
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"methods": ["bfm"]},
+            "methods.0 = 'bfm': not one of ae, .* did you mean 'bfn'",
+        ),
+        (
+            {"datasets": ["digit"]},
+            "datasets.0 = 'digit': not one of .* did you mean 'digits'",
+        ),
+        ({"datasets": []}, "datasets"),
+        ({"seeds": [0, 0]}, "seeds = .*twice"),
+        ({"train.step": 5}, "train.step is not a known parameter; did you mean 'steps'"),
+        ({"epochs": 5}, "epochs is not a known parameter; allowed: datasets"),
+        ({"train.steps": 0}, "train.steps = 0: .*greater than or equal to 1"),
+        ({"train.steps": "many"}, "train.steps = 'many'"),
+        ({"model.gamma": 1.2}, "model.gamma = 1.2: .*less than or equal to 1"),
+        ({"model.lambda": -1}, "model.lambda = -1"),
+        ({"model.conditioning": "film"}, "model.conditioning = 'film'"),
+        ({"model.blocks": [1]}, "blocks"),
+        ({"train.precision": "8-bit"}, "train.precision = '8-bit'"),
+        ({"ablation.method": "paramrle"}, "did you mean 'paramrel'"),
+        ({"ablation.method": "bfn"}, "ablation.method = 'bfn': this method has no code"),
+        ({"ablation.method": "vae"}, "no code that γ and λ weigh"),
+        ({"model.beta": 0}, "model.beta = 0: .*greater than 0"),
+        ({"ablation.gammas": [0.5, 2]}, "ablation.gammas.1 = 2"),
+        ({"evaluate.probe_times": [1.5]}, "evaluate.probe_times.0 = 1.5"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_allowed(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=f"params.yaml: .*{message}"):
+        load_params(written(tmp_path, **changes))
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("train: [", encoding="utf-8")
+    with pytest.raises(ValueError, match="params.yaml is not YAML"):
+        load_params(path)
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("- 1", encoding="utf-8")
+    with pytest.raises(ValueError, match="params.yaml"):
+        load_params(path)
+
+
+def test_the_command_says_what_is_wrong_in_one_line_and_fails(tmp_path, monkeypatch, capsys):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path)
+    main()
+    assert capsys.readouterr().out == "params.yaml is valid: 9 runs of 600 steps\n"
+    written(tmp_path, methods=["bfm"])
+    with pytest.raises(SystemExit, match="error: params.yaml: methods.0 = 'bfm': not one of"):
+        main()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="params.yaml"):
+        load_params(tmp_path / "params.yaml")

@@ -1,0 +1,94 @@
+"""Every figure can be drawn from what the study measures, and says what its axes are."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+
+from paramrel import plots
+from paramrel.methods import METHODS
+
+METHOD_ROWS = pd.DataFrame(
+    {
+        "method": ["bfn", "paramrel", "paramrel_same"] * 2,
+        "seed": [0, 0, 0, 1, 1, 1],
+        "nll_bound": [18.0, 25.0, 18.5] * 2,
+        "transmission": [17.0, 8.0, 18.0] * 2,
+        "reconstruction": [1.0, 1.0, 0.5] * 2,
+        "rate": [0.0, 16.0, 0.0] * 2,
+        "shuffled_code": [None, 120.0, 0.0] * 2,
+        "probe_t0.5": [None, 0.8, 0.5] * 2,
+        "probe_t1": [None, 0.9, 0.7] * 2,
+    }
+)
+ERRORS = pd.DataFrame(
+    {
+        "method": ["paramrel"] * 5,
+        "way": ["mean image", "theta", "theta", "code", "code"],
+        "time": [0.0, 0.5, 1.0, 0.5, 1.0],
+        "mse": [0.13, 0.04, 0.0, 0.08, 0.06],
+    }
+)
+HISTORY = pd.DataFrame(
+    {
+        "step": [1, 2],
+        **{f"train_{part}": [2.0, 1.0] for part in ("data", "rate", "divergence")},
+        **{f"validation_{part}": [2.0, 1.0] for part in ("nll", "transmission", "rate", "data")},
+    }
+)
+CURVE = pd.DataFrame(
+    {
+        "representation": ["code", "θ"] * 2,
+        "log_snr": [-2.0, -2.0, 2.0, 2.0],
+        "accuracy": [0.2, 0.3, 0.9, 0.95],
+        "floor_accuracy": 0.1,
+    }
+)
+GRID = pd.DataFrame({"gamma": [0.0, 1.0], "lambda": [1.0, 1.0], "kl": [0.0, 3.0]})
+FIGURES = {
+    "learning curves": lambda: plots.learning_curves(HISTORY),
+    "learning curves without a bound": lambda: plots.learning_curves(
+        HISTORY.drop(columns=["validation_nll", "validation_transmission", "validation_rate"])
+    ),
+    "likelihood": lambda: plots.likelihood_bars(METHOD_ROWS, 25.1),
+    "probes": lambda: plots.probes_over_time(METHOD_ROWS, 0.93, 0.88),
+    "shuffled code": lambda: plots.shuffled_code(METHOD_ROWS),
+    "reconstruction": lambda: plots.reconstruction_errors(ERRORS),
+    "reconstruction without codes": lambda: plots.reconstruction_errors(ERRORS[:3]),
+    "probes over log-SNR": lambda: plots.probes_over_snr(CURVE),
+    "ablation": lambda: plots.ablation_planes(GRID, {"kl": "rate, nats"}),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_with_words_on_its_axes(name):
+    figure = FIGURES[name]()
+    figure.canvas.draw()
+    assert all(axis.get_xlabel() for axis in figure.axes)
+    assert any(axis.get_ylabel() or axis.get_yticklabels() for axis in figure.axes)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_the_same_twice(name):
+    """A jitter drawn from the global generator would change a file that no number changed."""
+    pictures = []
+    for _ in range(2):
+        figure = FIGURES[name]()
+        figure.canvas.draw()
+        pictures.append(bytes(figure.canvas.buffer_rgba()))
+        plt.close(figure)
+    assert pictures[0] == pictures[1]
+
+
+def test_rows_of_images_are_drawn_with_their_names():
+    images = torch.rand(3, 1, 8, 8)
+    figure = plots.image_rows({"first": images, "second": images}, columns=["a", "b", "c"])
+    assert [figure.axes[i].get_ylabel() for i in (0, 3)] == ["first", "second"]
+    assert [axis.get_title() for axis in figure.axes[:3]] == ["a", "b", "c"]
+    plt.close(figure)
+
+
+def test_every_method_has_its_own_color():
+    assert set(plots.METHOD_COLORS) == set(METHODS)
+    assert len(set(plots.METHOD_COLORS.values())) == len(METHODS)
