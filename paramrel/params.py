@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Collection
 from difflib import get_close_matches
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -40,7 +41,8 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-Some = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
+Distinct = Annotated[tuple[T, ...], AfterValidator(_distinct)]
+Some = Annotated[Distinct[T], Field(min_length=1)]
 DatasetName = Annotated[str, _one_of(DATASETS)]
 MethodName = Annotated[str, _one_of(METHODS)]
 Seed = Annotated[int, Field(ge=0)]
@@ -128,18 +130,52 @@ class AblationParams(_Params):
         return method
 
 
+class Grid(_Params):
+    """Runs: every combination of these; none where nothing is named."""
+
+    datasets: Distinct[DatasetName]
+    methods: Distinct[MethodName]
+    seeds: Distinct[Seed]
+
+
 class StudyParams(_Params):
     """All of params.yaml."""
 
     datasets: Some[DatasetName]
     methods: Some[MethodName]
     seeds: Some[Seed]
+    types: Grid
+    factors: Grid
+    mixed: Grid
     threads: Count
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
     generate: GenerateParams
     ablation: AblationParams
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """All groups of runs, the main one first."""
+        main = Grid(datasets=self.datasets, methods=self.methods, seeds=self.seeds)
+        return main, self.types, self.factors, self.mixed
+
+    @property
+    def runs(self) -> list[tuple[str, str, int]]:
+        """Data set, method and seed of every run of the study."""
+        return [
+            run for grid in self.grids for run in product(grid.datasets, grid.methods, grid.seeds)
+        ]
+
+    @model_validator(mode="after")
+    def _one_group_each(self) -> "StudyParams":
+        names = [name for grid in self.grids for name in grid.datasets]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"{', '.join(sorted(twice))} stands in two of the groups datasets, types, factors "
+                "and mixed; name it in one of them"
+            )
+        return self
 
 
 def load_params(path: str | Path | None = None) -> StudyParams:
@@ -175,8 +211,7 @@ def main() -> None:
         params = load_params()
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
-    runs = len(params.datasets) * len(params.methods) * len(params.seeds)
-    print(f"params.yaml is valid: {runs} runs of {params.train.steps} steps")
+    print(f"params.yaml is valid: {len(params.runs)} runs of {params.train.steps} steps")
 
 
 if __name__ == "__main__":

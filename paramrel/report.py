@@ -25,10 +25,9 @@ th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #d
 
 def read_runs(params: StudyParams) -> pd.DataFrame:
     """Return the measurements of every run of the study, one row each, from results/metrics."""
-    keys = product(params.datasets, params.methods, params.seeds)
     return pd.DataFrame(
         read_json(f"results/metrics/train/{dataset}-{method}-{seed}.json")
-        for dataset, method, seed in keys
+        for dataset, method, seed in params.runs
     )
 
 

@@ -88,7 +88,10 @@ def test_the_command_says_what_is_wrong_in_one_line_and_fails(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     written(tmp_path)
     main()
-    assert capsys.readouterr().out == "params.yaml is valid: 9 runs of 600 steps\n"
+    assert (
+        capsys.readouterr().out
+        == f"params.yaml is valid: {len(load_params().runs)} runs of 600 steps\n"
+    )
     written(tmp_path, methods=["bfm"])
     with pytest.raises(SystemExit, match="error: params.yaml: methods.0 = 'bfm': not one of"):
         main()
@@ -97,3 +100,28 @@ def test_the_command_says_what_is_wrong_in_one_line_and_fails(tmp_path, monkeypa
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="params.yaml"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_every_group_adds_the_product_of_its_parts_to_the_runs(tmp_path):
+    none = {"datasets": [], "methods": [], "seeds": []}
+    two = {"datasets": ["scenes_16"], "methods": ["vae"], "seeds": [3, 4]}
+    path = written(
+        tmp_path,
+        datasets=["digits"],
+        methods=["bfn"],
+        seeds=[0],
+        types=none,
+        factors=two,
+        mixed=none,
+    )
+    assert load_params(path).runs == [
+        ("digits", "bfn", 0),
+        ("scenes_16", "vae", 3),
+        ("scenes_16", "vae", 4),
+    ]
+
+
+def test_a_data_set_in_two_groups_is_refused(tmp_path):
+    twice = {"datasets": ["digits"], "methods": ["bfn"], "seeds": [0]}
+    with pytest.raises(ValueError, match="digits stands in two of the groups"):
+        load_params(written(tmp_path, datasets=["digits"], types=twice))

@@ -61,5 +61,5 @@ SPRITES = {
         f"sprites_{size}", size, 1, render_sprites, SPRITE_FACTORS, max_level=1,
         label_names=SPRITE_SHAPES, citation="Factors after L. Matthey et al. (2017). dSprites",
     )
-    for size in (32, 64)
+    for size in (16, 32, 64)
 }  # fmt: skip

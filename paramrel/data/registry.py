@@ -56,6 +56,7 @@ DATASETS: dict[str, Entry] = {
     **_color("scenes_16", SCENES[16]),
     **_color("scenes_64", SCENES[64]),
     "sprites": (SPRITES[32], Reading("binary", 1)),
+    "sprites_16": (SPRITES[16], Reading("binary", 1)),
     "sprites_64": (SPRITES[64], Reading("binary", 1)),
     **_grey("mnist", MNIST),
     **_grey("fashion_mnist", FASHION_MNIST),
