@@ -1,28 +1,44 @@
-"""What the two weights of the objective do: a run for every cell of a grid of γ and λ."""
+"""What the choices of the objective do: a run for every cell of a grid of methods and weights."""
 
 from itertools import islice, product
 
 import pandas as pd
+import torch
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from paramrel.evaluation import evaluate
-from paramrel.params import StudyParams
+from paramrel.evaluation import Row, evaluate
+from paramrel.params import AblationParams, StudyParams
 from paramrel.runs import train_run
 
 
 def ablate(
-    params: StudyParams, steps: int = 0, cells: int = 0, progress: bool = True
+    grid: AblationParams, params: StudyParams, steps: int = 0, cells: int = 0, progress: bool = True
 ) -> pd.DataFrame:
-    """Train and measure every cell of params.ablation's grid; one tidy row per cell.
+    """Train and measure every cell of a grid; one tidy row per cell, in the grid's order.
 
-    steps, cells: fewer training steps, the first cells only; 0 for those of params.ablation.
+    params: all that the grid does not say; params.jobs processes share the cells.
+    steps, cells: fewer training steps, the first cells only; 0 for those of the grid.
     """
-    grid = params.ablation
-    train = params.train.model_copy(update={"steps": steps or grid.steps, "evaluations": 1})
-    todo = list(islice(product(grid.seeds, grid.lambdas, grid.gammas), cells or None))
-    rows = []
-    for seed, lambda_, gamma in tqdm(todo, "cells of the grid", disable=not progress):
-        model = params.model.model_copy(update={"gamma": gamma, "lambda_": lambda_})
-        run, _ = train_run(grid.dataset, grid.method, seed, model, train, progress=False)
-        rows.append({"gamma": gamma, "lambda": lambda_} | evaluate(run, params.evaluate))
-    return pd.DataFrame(rows)
+    everything = product(grid.datasets, grid.methods, grid.seeds, grid.lambdas, grid.gammas)
+    todo = list(islice(everything, cells or None))
+    rows = Parallel(params.jobs, return_as="generator")(
+        delayed(_measure)(*cell, params, steps or grid.steps) for cell in todo
+    )
+    return pd.DataFrame(tqdm(rows, "cells of the grid", len(todo), disable=not progress))
+
+
+def _measure(
+    dataset: str,
+    method: str,
+    seed: int,
+    lambda_: float,
+    gamma: float,
+    params: StudyParams,
+    steps: int,
+) -> Row:
+    torch.set_num_threads(params.threads)
+    train = params.train.model_copy(update={"steps": steps, "evaluations": 1})
+    model = params.model.model_copy(update={"gamma": gamma, "lambda_": lambda_})
+    run, _ = train_run(dataset, method, seed, model, train, progress=False)
+    return {"gamma": gamma, "lambda": lambda_} | evaluate(run, params.evaluate)

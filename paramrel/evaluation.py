@@ -1,7 +1,9 @@
 """What a run is worth: its bound, its code and what the code knows, as one tidy row."""
 
 import hashlib
+from collections.abc import Sequence
 
+import pandas as pd
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal
@@ -71,6 +73,24 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
         )
     row["mmd_z"] = mmd_z_score(z, prior, generator=generator)
     return row
+
+
+def information_over_time(run: Run, times: Sequence[float], examples: int) -> pd.DataFrame:
+    """Measure the rate and the information of the codes of several times s, a row each, in nats.
+
+    examples: of the test split, at most. For a code of θ that is not deterministic.
+    """
+    x = subset(load_dataset(run.dataset), examples).test.x
+    generator, rows = Generator().manual_seed(run.seed), []
+    for s in times:
+        posterior = codes(run.model, x, s, generator)
+        z = draw(posterior, generator)
+        information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
+        log_snr = run.model.flow.log_snr(torch.tensor([s])).item()
+        rows.append({"method": run.method, "seed": run.seed, "time": s, "log_snr": log_snr})
+        rows[-1] |= {name: information[name] for name in ("kl", "mutual_information")}
+        rows[-1]["cap"] = information["mutual_information_cap"]
+    return pd.DataFrame(rows)
 
 
 def parts(data: Dataset) -> tuple[Split, Split, Split]:

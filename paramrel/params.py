@@ -113,21 +113,22 @@ class GenerateParams(_Params):
 
 
 class AblationParams(_Params):
-    """The grid of the (γ, λ) objective."""
+    """A grid over the weights of the objective, and over whose code they weigh."""
 
-    dataset: DatasetName = "digits"
-    method: MethodName = "paramrel"
-    gammas: Some[Gamma] = (0.0, 0.5, 0.9, 1.0)
-    lambdas: Some[Lambda] = (1.0, 10.0)
-    seeds: Some[Seed] = (0,)
-    steps: Count = 300
+    datasets: Some[DatasetName]
+    methods: Some[MethodName]
+    gammas: Some[Gamma]
+    lambdas: Some[Lambda]
+    seeds: Some[Seed]
+    steps: Count
 
-    @field_validator("method")
+    @field_validator("methods")
     @classmethod
-    def _has_the_weights(cls, method: str) -> str:
-        if METHODS[method].regularizer != "mutual_information":
-            raise ValueError("this method has no code that γ and λ weigh")
-        return method
+    def _have_the_weights(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        for method in methods:
+            if METHODS[method].regularizer != "mutual_information":
+                raise ValueError(f"{method} has no code that γ and λ weigh")
+        return methods
 
 
 class Grid(_Params):
@@ -148,11 +149,13 @@ class StudyParams(_Params):
     factors: Grid
     mixed: Grid
     threads: Count
+    jobs: Count
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
     generate: GenerateParams
     ablation: AblationParams
+    code_time: AblationParams
 
     @property
     def grids(self) -> tuple[Grid, ...]:

@@ -181,3 +181,54 @@ def _plane(rows: pd.DataFrame, column: str, axis: Axes) -> None:
         plane, annot=True, fmt=".3g", cmap="crest", cbar=False, square=False, ax=axis,
         linewidths=1, annot_kws={"fontsize": "small"},
     )  # fmt: skip
+
+
+def code_time_panels(rows: pd.DataFrame, measures: Mapping[str, str]) -> Figure:
+    """Draw measurements over γ, a row of panels a measure, a column a data set, a line a method.
+
+    Mean and range over the seeds; the scale is symmetric-logarithmic where values span decades.
+    """
+    datasets = list(rows["dataset"].unique())
+    figure, axes = plt.subplots(
+        len(measures), len(datasets), figsize=(3.2 * len(datasets) + 1.6, 2.4 * len(measures)),
+        sharex=True, sharey="row", squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for line, (measure, label) in zip(axes, measures.items(), strict=True):
+        for axis, dataset in zip(line, datasets, strict=True):
+            sns.lineplot(
+                rows[rows["dataset"] == dataset], x="gamma", y=measure, hue="method",
+                style="method", palette=METHOD_COLORS, markers=True, dashes=False,
+                errorbar=("pi", 100), ax=axis,
+            )  # fmt: skip
+            axis.get_legend().remove()
+            axis.set(xlabel="γ", ylabel=label)
+            if rows[measure].abs().max() > 20:
+                axis.set_yscale("symlog", linthresh=1)
+    for axis, dataset in zip(axes[0], datasets, strict=True):
+        axis.set_title(dataset)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    sns.despine(figure)
+    return figure
+
+
+def information_curves(over_time: pd.DataFrame, histories: pd.DataFrame) -> Figure:
+    """Draw rate and information of codes over the log-SNR they are read at, and over training."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
+    columns = {"kl": "rate, nats", "mutual_information": "I(x; z), nats"}
+    for axis, (column, label) in zip(axes, columns.items(), strict=False):
+        sns.lineplot(
+            over_time, x="log_snr", y=column, hue="method", palette=METHOD_COLORS, marker="o",
+            errorbar=("pi", 100), ax=axis,
+        )  # fmt: skip
+        axis.set(xlabel="log signal-to-noise ratio of θ_s (nats)", ylabel=label)
+    axes[1].axhline(over_time["cap"].iloc[0], color="gray", ls="--", label="cap, ln N")
+    sns.lineplot(
+        histories, x="step", y="train_rate", hue="method", palette=METHOD_COLORS, marker="o",
+        errorbar=("pi", 100), ax=axes[2],
+    )  # fmt: skip
+    axes[2].set(xlabel="training step", ylabel="rate in training, nats")
+    for axis in axes:
+        axis.legend(frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure

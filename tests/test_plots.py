@@ -44,7 +44,18 @@ CURVE = pd.DataFrame(
         "floor_accuracy": 0.1,
     }
 )
-GRID = pd.DataFrame({"gamma": [0.0, 1.0], "lambda": [1.0, 1.0], "kl": [0.0, 3.0]})
+TIMES = pd.DataFrame(
+    {
+        "method": "paramrel",
+        "log_snr": [-2.0, 2.0],
+        "kl": [1.0, 9.0],
+        "mutual_information": 1.0,
+        "cap": 5.9,
+    }
+)
+GRID = pd.DataFrame(
+    {"dataset": "digits", "method": "paramrel", "gamma": [0.0, 1.0], "lambda": 1.0, "kl": [0.0, 30]}
+)
 FIGURES = {
     "learning curves": lambda: plots.learning_curves(HISTORY),
     "learning curves without a bound": lambda: plots.learning_curves(
@@ -56,6 +67,8 @@ FIGURES = {
     "reconstruction": lambda: plots.reconstruction_errors(ERRORS),
     "reconstruction without codes": lambda: plots.reconstruction_errors(ERRORS[:3]),
     "probes over log-SNR": lambda: plots.probes_over_snr(CURVE),
+    "code time": lambda: plots.code_time_panels(GRID, {"kl": "rate, nats"}),
+    "information": lambda: plots.information_curves(TIMES, HISTORY.assign(method="paramrel")),
     "ablation": lambda: plots.ablation_planes(GRID, {"kl": "rate, nats"}),
 }
 
