@@ -1,8 +1,10 @@
 """params.yaml as typed parameters: every number that a person may want to change."""
 
+import argparse
 import sys
 from collections.abc import Collection
 from difflib import get_close_matches
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -17,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from ruamel.yaml import YAML
 
 from paramrel.data import DATASETS
 from paramrel.methods import METHODS
@@ -184,13 +187,17 @@ class StudyParams(_Params):
 def load_params(path: str | Path | None = None) -> StudyParams:
     """Read and check params.yaml, by default the study's; ValueError says what is wrong in it."""
     path = Path(path) if path else study_root() / "params.yaml"
+    return _parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def _parse(text: str, name: str) -> StudyParams:
     try:
-        return StudyParams.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return StudyParams.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         faults = "; ".join(_sentence(fault) for fault in error.errors())
-        raise ValueError(f"{path.name}: {faults}") from None
+        raise ValueError(f"{name}: {faults}") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not YAML: {error}") from None
+        raise ValueError(f"{name} is not YAML: {error}") from None
 
 
 def _sentence(fault: dict) -> str:
@@ -208,9 +215,43 @@ def _sentence(fault: dict) -> str:
     return f"{place} is not a known parameter; {hint}"
 
 
-def main() -> None:
+def profiles() -> dict[str, Path]:
+    """Return the larger studies that ship with the package, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.yaml"))}
+
+
+def use_profile(name: str) -> None:
+    """Write a profile's numbers over those of params.yaml; comments and all other numbers stay.
+
+    ValueError for an unknown name, or for a profile that does not fit the rest of the file,
+    which is then left as it was.
+    """
+    if name not in profiles():
+        raise ValueError(f"there is no profile {name!r}, only {', '.join(profiles())}")
+    path, editor = study_root() / "params.yaml", YAML()
+    editor.width = 1000
+    params = editor.load(path.read_text(encoding="utf-8"))
+    for key, value in editor.load(profiles()[name].read_text(encoding="utf-8")).items():
+        if isinstance(value, dict):
+            params[key].update(value)
+        else:
+            params[key] = value
+    changed = StringIO()
+    editor.dump(params, changed)
+    _parse(changed.getvalue(), f"{path.name} with the profile {name}")
+    path.write_text(changed.getvalue(), encoding="utf-8", newline="\n")
+
+
+def main(words: list[str] | None = None) -> None:
     """Check the study's params.yaml; exit with one sentence for each thing that is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m paramrel.params", description=main.__doc__)
+    parser.add_argument(
+        "--use", metavar="PROFILE", help=f"first use one of {', '.join(profiles())}"
+    )
+    profile = parser.parse_args(words).use
     try:
+        if profile:
+            use_profile(profile)
         params = load_params()
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")

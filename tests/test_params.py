@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paramrel.params import StudyParams, load_params, main
+from paramrel.params import StudyParams, load_params, main, profiles
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,14 +90,14 @@ def test_the_command_says_what_is_wrong_in_one_line_and_fails(tmp_path, monkeypa
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     written(tmp_path)
-    main()
+    main([])
     assert (
         capsys.readouterr().out
         == f"params.yaml is valid: {len(load_params().runs)} runs of 600 steps\n"
     )
     written(tmp_path, methods=["bfm"])
     with pytest.raises(SystemExit, match="error: params.yaml: methods.0 = 'bfm': not one of"):
-        main()
+        main([])
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -128,3 +128,32 @@ def test_a_data_set_in_two_groups_is_refused(tmp_path):
     twice = {"datasets": ["digits"], "methods": ["bfn"], "seeds": [0]}
     with pytest.raises(ValueError, match="digits stands in two of the groups"):
         load_params(written(tmp_path, datasets=["digits"], types=twice))
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_a_profile_replaces_its_numbers_and_keeps_the_comments_and_all_others(
+    name, tmp_path, monkeypatch
+):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(before, encoding="utf-8")
+    main(["--use", name])
+    after = (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    assert (
+        len(load_params().runs) > 100
+        and load_params().generate == load_params(ROOT / "params.yaml").generate
+    )
+    assert [s for s in before.splitlines() if s.startswith("#")] == [
+        s for s in after.splitlines() if s.startswith("#")
+    ]
+
+
+def test_an_unknown_profile_is_refused_and_changes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(SystemExit, match="there is no profile 'minst', only mnist, paper"):
+        main(["--use", "minst"])
+    assert path.read_bytes() == before
