@@ -10,10 +10,11 @@ from torch.distributions import Normal
 
 from paramrel.data import Dataset, Split, load_dataset
 from paramrel.data.subset import subset
+from paramrel.fields import count
 from paramrel.metrics.information import aggregate_information
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.model import FlowAutoencoder, draw
+from paramrel.model import Data, FlowAutoencoder, draw
 from paramrel.params import EvaluateParams
 from paramrel.regularizers import mmd, mmd_z_score
 from paramrel.runs import Run
@@ -21,10 +22,10 @@ from paramrel.runs import Run
 Row = dict[str, float | int | str]
 
 
-def codes(model: FlowAutoencoder, x: Tensor, s: float, generator: Generator) -> Normal:
+def codes(model: FlowAutoencoder, x: Data, s: float, generator: Generator) -> Normal:
     """Return the posterior q(z | θ_s, s), (N, d), of all examples x with θ_s drawn anew."""
     with torch.no_grad():
-        return model.encode(x, torch.full((len(x),), s), generator)
+        return model.encode(x, torch.full((count(x),), s), generator)
 
 
 def evaluate(run: Run, params: EvaluateParams) -> Row:
@@ -43,7 +44,7 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
         "seed": run.seed,
         "steps": run.train.steps,
         "parameters_sha256": _fingerprint(run, params),
-        "n_test": len(x),
+        "n_test": len(data.test),
     }
     if model.method.no_bound is None:
         bound = model.nll_bound(x, num_times=params.num_times, generator=generator)

@@ -11,22 +11,16 @@ from torch.distributions import Distribution, Normal
 from torch.nn.functional import one_hot
 from torch.utils.flop_counter import FlopCounterMode
 
-from paramrel.data import Dataset, load_dataset
-from paramrel.flows import (
-    CategoricalFlow,
-    DiffusionFlow,
-    DiscretizedFlow,
-    Flow,
-    GaussianFlow,
-    OneShotFlow,
-    Theta,
-    bin_centers,
-    bin_index,
-)
-from paramrel.methods import METHODS, Method, get_method
-from paramrel.networks import Encoder, UNet
+from paramrel.data import Dataset, Variable, load_dataset
+from paramrel.fields import count, each, leaves
+from paramrel.flows import Flow, Theta, bin_centers, bin_index
+from paramrel.methods import Method, get_method
 from paramrel.params import ModelParams, load_params
+from paramrel.parts import Packing, build_flow, build_networks, methods_for, variables
 from paramrel.regularizers import method_weights, mmd, rate
+
+Data = Tensor | dict[str, Tensor]  # (B, ...), or of each field of records
+Outputs = Distribution | dict[str, Distribution]
 
 
 class Loss(NamedTuple):
@@ -65,11 +59,16 @@ class FlowAutoencoder(nn.Module):
     alone. The decoder knows its own time t and the code's time s. θ_t and θ_s are drawn
     independently given x, but where s = t they are the very same: that is what happens when
     sampling re-encodes the current θ_t.
+
+    Data x are a tensor (B, ...), or a dict of tensors where examples are records of several
+    fields; then output distributions are dicts too, and losses are sums over the fields.
+    The networks read and write what `packing` makes of the variables.
     """
 
     def __init__(
         self,
         flow: Flow,
+        packing: Packing,
         decoder: nn.Module,
         encoder: nn.Module | None,
         method: Method,
@@ -78,27 +77,40 @@ class FlowAutoencoder(nn.Module):
     ):
         super().__init__()
         self.flow, self.method, self.params = flow, method, params
-        self.decoder, self.encoder = decoder, encoder
-        self.data_shape, self.kind = tuple(data.shape), data.kind
+        self.packing, self.decoder, self.encoder = packing, decoder, encoder
+        self.variables = variables(data)
+        self.data_shape = each(lambda variable: tuple(variable.shape), self.variables)
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def to_flow(self, x: Tensor) -> Tensor:
-        """Return data x: (B, ...) as the flow takes it; to a diffusion, binary pixels are ±½."""
-        if isinstance(self.flow, DiffusionFlow) and not x.is_floating_point():
-            return x - 0.5
-        return x
+    @property
+    def num_dimensions(self) -> int:
+        """The number of data dimensions of an example, of all fields together."""
+        return sum(map(math.prod, leaves(self.data_shape)))
 
-    def to_data(self, x: Tensor) -> Tensor:
-        """Return x: (B, ...) from the flow as the data are; x̂ may lie between or beyond them."""
-        if not x.is_floating_point():
+    def batch_shape(self, number: int) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+        """Return the shape (number, ...) of so many examples, of each field, as solvers take it."""
+        return each(lambda shape: (number, *shape), self.data_shape)
+
+    def to_flow(self, x: Data) -> Data:
+        """Return data x as the flow takes them; to a diffusion, binary pixels are ±½.
+
+        Raises ValueError where x has other fields or shapes than the data the model is built for.
+        """
+        shape = each(lambda part: tuple(part.shape[1:]), x)
+        if shape != self.data_shape:
+            raise ValueError(
+                f"x holds examples of shape {shape}, but this model is built for {self.data_shape}"
+            )
+        if self.method.flow != "diffusion":
             return x
-        if self.kind == "binary":
-            return (x > 0).long()
-        x, bins = x.clamp(-1, 1), getattr(self.flow, "num_bins", None)
-        return x if bins is None else bin_centers(bins, x)[bin_index(x, bins)]
+        return each(lambda part: part if part.is_floating_point() else part - 0.5, x)
+
+    def to_data(self, x: Data) -> Data:
+        """Return x from the flow as the data are; x̂ may lie between or beyond them."""
+        return each(_to_data, self.variables, x)
 
     def encode_theta(self, theta: Theta, s: Tensor) -> Normal:
         """Return q(z | θ_s, s), (B, d), from parameters that one already has; s: (B,)."""
@@ -108,8 +120,8 @@ class FlowAutoencoder(nn.Module):
             raise ValueError("this method has no code, so there is nothing to encode")
         return self._posterior(self.flow.network_input(theta, s), s)
 
-    def encode(self, x: Tensor, s: Tensor, generator: Generator | None = None) -> Normal:
-        """Return the code's distribution, (B, d), for data x: (B, ...) and its time s: (B,).
+    def encode(self, x: Data, s: Tensor, generator: Generator | None = None) -> Normal:
+        """Return the code's distribution, (B, d), for data x and its time s: (B,).
 
         A code of θ: q(z | θ_s, s), with θ_s ~ p_F(θ | x; s) drawn first. A code of x: q(z | x),
         whatever s; of x_t: q(z | x, s). Of scale 0 where the code is deterministic.
@@ -121,36 +133,33 @@ class FlowAutoencoder(nn.Module):
             return self._posterior(self._features(x), s)
         return self.encode_theta(self.flow.sample_theta(x, s, generator=generator), s)
 
-    def _posterior(self, features: Tensor, s: Tensor) -> Normal:
-        mean, log_std = self.encoder(_channels_first(features), self.flow.log_snr(s))
+    def _posterior(self, features: Data, s: Tensor) -> Normal:
+        mean, log_std = self.encoder(self.packing.pack(features), self.flow.log_snr(s))
         std = log_std.float().exp() if self.method.stochastic else torch.zeros_like(mean.float())
         return Normal(mean.float(), std, validate_args=False)
 
-    def _features(self, x: Tensor) -> Tensor:
+    def _features(self, x: Data) -> Data:
         """Data as the network input of a θ that is certain of them: (*x.shape, num_inputs)."""
-        if x.is_floating_point():
-            return x.unsqueeze(-1)
-        return 2.0 * one_hot(x, self.flow.num_outputs)[..., -self.flow.num_inputs :] - 1
+        return each(_certain_input, self.variables, x, self.flow.num_inputs)
 
-    def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Distribution:
+    def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Outputs:
         """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d), t, s: (B,)."""
-        inputs = _channels_first(self.flow.network_input(theta, t))
+        inputs = self.packing.pack(self.flow.network_input(theta, t))
         raw = self.decoder(inputs, self.flow.log_snr(t), z, self.flow.log_snr(s)).float()
-        raw = raw.unflatten(1, (self.data_shape[0], -1)).movedim(2, -1)  # features last
-        return self.flow.output_distribution(raw, theta, t)
+        return self.flow.output_distribution(self.packing.unpack(raw), theta, t)
 
     def no_code(self, batch: int) -> Tensor:
         """Return the constant code (B, d) that a method without codes gives its decoder."""
         return torch.zeros(batch, self.params.code_dim, device=self.device)
 
-    def forward(self, x: Tensor, generator: Generator | None = None) -> Loss:
-        """Return the training objective of a batch x: (B, ...) and its parts."""
+    def forward(self, x: Data, generator: Generator | None = None) -> Loss:
+        """Return the training objective of a batch x and its parts, in nats per example."""
         x = self.to_flow(x)
-        t = _low_discrepancy_times(x, generator)
+        t = _low_discrepancy_times(count(x), generator, self.device)
         s = self._training_code_time(t, generator)
         theta_t = self.flow.sample_theta(x, t, generator=generator)
         if self.encoder is None:
-            out = self.output_distribution(theta_t, self.no_code(len(x)), t, s)
+            out = self.output_distribution(theta_t, self.no_code(len(t)), t, s)
             data = self.flow.training_loss(x, out, t).mean()
             return Loss(data, data, torch.zeros_like(data), torch.zeros_like(data))
 
@@ -165,7 +174,7 @@ class FlowAutoencoder(nn.Module):
         data = self.flow.training_loss(x, out, t).mean()
         kl = rate(posterior).mean() if self.method.stochastic else torch.zeros_like(data)
         prior = torch.randn(z.shape, generator=generator, device=z.device)
-        divergence = mmd(z, prior) * math.prod(self.data_shape)
+        divergence = mmd(z, prior) * self.num_dimensions
         rate_weight, divergence_weight = method_weights(self.method, self.params)
         total = data + rate_weight * kl + divergence_weight * divergence
         return Loss(total, data, kl, divergence)
@@ -182,12 +191,12 @@ class FlowAutoencoder(nn.Module):
     @torch.no_grad()
     def nll_bound(
         self,
-        x: Tensor,
+        x: Data,
         n: int | None = None,
         num_times: int = 32,
         generator: Generator | None = None,
     ) -> NLLBound:
-        """Return an upper bound on −ln p(x), in nats per example, for x: (B, ...).
+        """Return an upper bound on −ln p(x), in nats per example.
 
         n: number of transmission steps; by default their continuous-time limit.
         num_times: stratified times at which the transmission loss is estimated.
@@ -204,7 +213,7 @@ class FlowAutoencoder(nn.Module):
         losses = []
         for u in _stratified(num_times, generator):
             i = None if n is None else 1 + int(u * n)
-            t = x.new_full((len(x),), u if i is None else (i - 1) / n, dtype=torch.float32)
+            t = self._times(x, u if i is None else (i - 1) / n)
             theta, z, s = self._step(x, t, shared, generator)
             out = self.output_distribution(theta, z, t, s)
             losses.append(
@@ -220,18 +229,18 @@ class FlowAutoencoder(nn.Module):
 
     @torch.no_grad()
     def shuffled_code_loss(
-        self, x: Tensor, num_times: int = 32, generator: Generator | None = None
+        self, x: Data, num_times: int = 32, generator: Generator | None = None
     ) -> Tensor:
         """Return the nats per example that the code of another example adds to L_∞, (B,).
 
         Zero says that the decoder ignores the code. Both losses share θ_t, the times and the code:
-        that of s = 1, or of the `same` time; x: (B, ...), in any order but sorted, B ≥ 2.
+        that of s = 1, or of the `same` time. The examples stand in any order but sorted, B ≥ 2.
         """
         x = self.to_flow(x)
         shared, _ = self._shared_code(x, generator)
         differences = []
         for u in _stratified(num_times, generator):
-            t = x.new_full((len(x),), u, dtype=torch.float32)
+            t = self._times(x, u)
             theta, z, s = self._step(x, t, shared, generator)
             true, shuffled = (
                 self.flow.loss_continuous_time(x, self.output_distribution(theta, code, t, s), t)
@@ -240,18 +249,21 @@ class FlowAutoencoder(nn.Module):
             differences.append(shuffled - true)
         return torch.stack(differences).mean(0)
 
-    def _shared_code(self, x: Tensor, generator: Generator | None) -> tuple[Tensor | None, Tensor]:
+    def _times(self, x: Data, t: float) -> Tensor:
+        return torch.full((count(x),), t, device=self.device)
+
+    def _shared_code(self, x: Data, generator: Generator | None) -> tuple[Tensor | None, Tensor]:
         """Return the code (B, d) that serves all times, None where each has its own; its rate."""
-        free = torch.zeros(len(x), device=x.device)
+        free = self._times(x, 0.0)
         if self.encoder is None:
-            return self.no_code(len(x)), free
+            return self.no_code(len(free)), free
         if self.method.code_time == "same":
             return None, free
         posterior = self.encode(x, torch.ones_like(free), generator)
         return draw(posterior, generator), rate(posterior)
 
     def _step(
-        self, x: Tensor, t: Tensor, shared: Tensor | None, generator: Generator | None
+        self, x: Data, t: Tensor, shared: Tensor | None, generator: Generator | None
     ) -> tuple[Theta, Tensor, Tensor]:
         """Return θ_t ~ p_F(θ | x; t), the code that goes with it, and the code's time."""
         theta = self.flow.sample_theta(x, t, generator=generator)
@@ -267,51 +279,27 @@ def draw(posterior: Normal, generator: Generator | None = None) -> Tensor:
     return posterior.mean + posterior.stddev * noise
 
 
-def build_flow(method: Method, data: Dataset, params: ModelParams) -> Flow:
-    """Return a method's flow for a data set's kind of variable."""
-    if method.flow == "diffusion":
-        return DiffusionFlow(num_bins=data.levels)
-    if data.kind == "binary":
-        flow = CategoricalFlow(num_classes=data.levels, beta_1=params.beta_1)
-    elif data.kind == "discretized":
-        flow = DiscretizedFlow(num_bins=data.levels, sigma_1=params.sigma_1)
-    else:
-        flow = GaussianFlow(sigma_1=params.sigma_1)
-    return OneShotFlow(flow) if method.flow == "one_shot" else flow
-
-
 def build_model(method: str, data: Dataset, params: ModelParams) -> FlowAutoencoder:
-    """Return the untrained model of a method for a data set; ValueError for an unknown method
-    or for data that are no images."""
+    """Return the untrained model of a method for a data set.
+
+    Raises ValueError for an unknown method, for one that cannot model the data, and for an image
+    size that the levels do not divide.
+    """
     row = get_method(method)
-    if len(data.shape) != 3:
+    if method not in methods_for(data):
         raise ValueError(
-            f"{data.name} is {data.kind} of shape {data.shape}, but the networks read images "
-            "(C, H, W) of one field"
+            f"{method} cannot model {data.name}: a diffusion has no noise for categorical "
+            f"variables; choose one of {', '.join(methods_for(data))}"
         )
     flow = build_flow(row, data, params)
-    channels, *image_size = data.shape
-    shape = dict(
-        image_size=tuple(image_size),
-        code_dim=params.code_dim,
-        channels=params.channels,
-        embedding=params.embedding,
-    )
-    decoder = UNet(
-        channels * flow.num_inputs,
-        channels * flow.num_outputs,
-        **shape,
-        blocks=params.blocks,
-        conditioning=params.conditioning,
-    )
-    encoder = None if row.code == "none" else Encoder(channels * flow.num_inputs, **shape)
-    return FlowAutoencoder(flow, decoder, encoder, row, data, params)
+    packing, decoder, encoder = build_networks(flow, data, params, coded=row.code != "none")
+    return FlowAutoencoder(flow, packing, decoder, encoder, row, data, params)
 
 
 def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFrame:
-    """Return the parameters of each method's networks and the FLOPs of its loss, for one image."""
+    """Return the parameters of each method's networks and the FLOPs of its loss on an example."""
     rows = []
-    for name in METHODS:
+    for name in methods_for(data):
         model = build_model(name, data, params)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(data.train.x[:batch])
@@ -324,19 +312,32 @@ def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def _channels_first(inputs: Tensor) -> Tensor:
-    """(B, C, H, W, m) → (B, C·m, H, W)."""
-    return inputs.movedim(-1, 2).flatten(1, 2)
+def _to_data(variable: Variable, x: Tensor) -> Tensor:
+    if not x.is_floating_point():
+        return x
+    if variable.kind == "binary":
+        return (x > 0).long()
+    x, bins = x.clamp(-1, 1), variable.levels
+    return x if bins is None else bin_centers(bins, x)[bin_index(x, bins)]
+
+
+def _certain_input(variable: Variable, x: Tensor, num_inputs: int) -> Tensor:
+    """Values themselves; classes one-hot as −1 and 1, of two classes the second alone."""
+    if x.is_floating_point():
+        return x.unsqueeze(-1)
+    return 2.0 * one_hot(x, variable.levels)[..., -num_inputs:] - 1
 
 
 def _like(mask: Tensor, tensor: Tensor) -> Tensor:
     return mask.view(-1, *[1] * (tensor.ndim - 1))
 
 
-def _low_discrepancy_times(x: Tensor, generator: Generator | None) -> Tensor:
+def _low_discrepancy_times(
+    number: int, generator: Generator | None, device: torch.device
+) -> Tensor:
     """One time per example, (B,), spread evenly over [0, 1) (Kingma et al. 2021, app. I.1)."""
-    u = torch.rand((), generator=generator, device=x.device)
-    return (u + torch.arange(len(x), device=x.device) / len(x)) % 1
+    u = torch.rand((), generator=generator, device=device)
+    return (u + torch.arange(number, device=device) / number) % 1
 
 
 def _stratified(number: int, generator: Generator | None) -> list[float]:

@@ -50,6 +50,7 @@ DatasetName = Annotated[str, _one_of(DATASETS)]
 MethodName = Annotated[str, _one_of(METHODS)]
 Seed = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=8, multiple_of=8)]  # a group norm has 8 channels a group
 Time = Annotated[float, Field(gt=0, le=1)]
 Gamma = Annotated[float, Field(ge=0, le=1)]
 Lambda = Annotated[float, Field(ge=0)]
@@ -63,8 +64,10 @@ class ModelParams(_Params):
     """The numbers that define a model; params.yaml says what each is."""
 
     code_dim: Count = 10
-    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)
+    channels: Annotated[tuple[Width, ...], Field(min_length=1)] = (16, 32)
     blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1)
+    mlp_width: Width = 128
+    mlp_blocks: Count = 3
     embedding: Count = 128
     conditioning: Literal["adagn", "input_add", "cross_attention"] = "adagn"
     beta_1: float = Field(9.0, gt=0)

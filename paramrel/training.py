@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from paramrel.data import Dataset
 from paramrel.data.subset import subset
-from paramrel.model import FlowAutoencoder, Loss, NLLBound
+from paramrel.model import Data, FlowAutoencoder, Loss, NLLBound
 from paramrel.params import TrainParams
 
 VALIDATED = 1000  # validation examples, at most
@@ -41,12 +41,12 @@ def train(
     wrapped, optimizer = fabric.setup(model, optimizer)
     order = Generator().manual_seed(seed)  # of the examples, which stay where they are stored
     batches = _batches(len(data.train), params.batch_size, order)
-    validation = subset(data, VALIDATED).validation.x.to(fabric.device)
+    validation = fabric.to_device(subset(data, VALIDATED).validation.x)
     interval = math.ceil(params.steps / params.evaluations)
     history, losses = [], []
     bar = tqdm(range(1, params.steps + 1), "training", disable=not progress, mininterval=2)
     for step in bar:
-        x = data.train.draw(next(batches), order).to(fabric.device)
+        x = fabric.to_device(data.train.draw(next(batches), order))
         loss = wrapped(x, generator)
         optimizer.zero_grad()
         fabric.backward(loss.total)
@@ -104,9 +104,9 @@ def _row(losses: list[Tensor]) -> dict[str, float]:
     return {f"train_{name}": mean for name, mean in zip(Loss._fields, means, strict=True)}
 
 
-def _validate(model: FlowAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
+def _validate(model: FlowAutoencoder, x: Data, seed: int) -> dict[str, float]:
     model.eval()
-    generator = Generator(x.device).manual_seed(seed)  # the same draws at every evaluation
+    generator = Generator(model.device).manual_seed(seed)  # the same draws at every evaluation
     row = {}
     if model.method.no_bound is None:
         row = _bound(model.nll_bound(x, num_times=8, generator=generator))

@@ -5,27 +5,50 @@ import math
 
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
-from paramrel.data import load_dataset
+from paramrel.data import Dataset, Split, load_dataset
 from paramrel.methods import METHODS
 from paramrel.model import build_model, cost_table, draw
 from paramrel.params import ModelParams
 from paramrel.regularizers import mmd, rate
 
-DATASETS = ("digits", "digits_discretized", "digits_continuous")
+IMAGES = ("digits", "digits_discretized", "digits_continuous")
+DATASETS = (*IMAGES, "digits_mixed", "text")
 CODED = [name for name, method in METHODS.items() if method.code != "none"]
 OF_DATA = [name for name, method in METHODS.items() if method.code in ("x", "x_t")]
 BOUNDED = [name for name, method in METHODS.items() if method.no_bound is None]
-PARAMS = ModelParams(channels=(8, 16), embedding=16)
+PARAMS = ModelParams(channels=(8, 16), embedding=16, mlp_width=32)
 
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def text(classes=27, length=6, number=64):
+    """Sequences like those of text8, but short and random."""
+    x = torch.randint(classes, (number, length), generator=seeded())
+    part = Split(x, torch.zeros(number).long())
+    return Dataset("text", "categorical", (length,), classes, part, part, part, (), "", "")
+
+
+def load(dataset):
+    return text() if dataset == "text" else load_dataset(dataset)
+
+
+def on(datasets, methods=METHODS):
+    """All pairs of method and data set but the diffusions of classes, which are refused."""
+    return [
+        (method, dataset)
+        for method in methods
+        for dataset in datasets
+        if dataset in IMAGES or METHODS[method].flow != "diffusion"
+    ]
+
+
 def model_and_x(method="paramrel", dataset="digits", number=16, **params):
-    """An untrained model whose layers that start at zero are open, and a batch of images."""
-    data = load_dataset(dataset)
+    """An untrained model whose layers that start at zero are open, and a batch of examples."""
+    data = load(dataset)
     torch.manual_seed(0)
     model = build_model(method, data, PARAMS.model_copy(update=params))
     with torch.no_grad():
@@ -35,8 +58,7 @@ def model_and_x(method="paramrel", dataset="digits", number=16, **params):
     return model, data.train.x[:number]
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "dataset"), on(DATASETS))
 def test_every_method_has_a_finite_loss_and_gradients_on_every_kind_of_data(method, dataset):
     model, x = model_and_x(method, dataset)
     loss = model(x, seeded())
@@ -66,7 +88,7 @@ def test_at_gamma_zero_and_lambda_one_the_objective_is_the_elbo_by_hand():
     posterior = model.encode_theta(flow.sample_theta(x, one, generator=generator), one)
     z = draw(posterior, generator)
     probs = model.output_distribution(theta_t, z, t, one).probs
-    error = (torch.nn.functional.one_hot(x, 2) - probs).square().sum(-1).flatten(1).sum(1)
+    error = (one_hot(x, 2) - probs).square().sum(-1).flatten(1).sum(1)
     data = 2 * PARAMS.beta_1 * t * error  # K β(1) t |e_x - ê|²
     kl = 0.5 * (posterior.mean**2 + posterior.variance - 1 - posterior.variance.log()).sum(1)
     torch.testing.assert_close(loss.total, (data + kl).mean())
@@ -136,12 +158,11 @@ def test_where_a_later_code_has_the_decoder_s_time_it_reads_the_very_same_parame
     assert torch.equal(encoded.logits, decoded.logits)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("method", BOUNDED)
+@pytest.mark.parametrize(("method", "dataset"), on(DATASETS, BOUNDED))
 def test_a_bound_has_a_part_for_each_example_and_they_add_up(method, dataset):
     model, x = model_and_x(method, dataset)
     bound = model.nll_bound(x, num_times=3, generator=seeded())
-    assert bound.total.shape == (len(x),) and bound.total.isfinite().all()
+    assert bound.total.shape == (16,) and bound.total.isfinite().all()
     assert not bound.total.requires_grad
     parts = bound.prior + bound.transmission + bound.reconstruction + bound.rate
     torch.testing.assert_close(bound.total, parts)
@@ -170,7 +191,7 @@ def test_a_method_without_a_valid_bound_refuses_it_and_says_why(method, reason):
     assert method not in BOUNDED
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", IMAGES)
 def test_a_variational_autoencoder_s_bound_is_its_likelihood_plus_its_rate(dataset):
     model, x = model_and_x("vae", dataset)
     bound = model.nll_bound(x, num_times=3, generator=seeded())
@@ -182,7 +203,7 @@ def test_a_variational_autoencoder_s_bound_is_its_likelihood_plus_its_rate(datas
     assert not bound.reconstruction.any() and not bound.prior.any()
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", IMAGES)
 def test_the_bound_of_a_diffusion_counts_the_prior_loss(dataset):
     """No row of a diffusion has a stochastic code yet; a plain one has a bound all the same."""
     model, x = model_and_x("diffae", dataset)
@@ -234,13 +255,23 @@ def test_a_code_of_the_data_cannot_be_read_from_theta(method):
         model.encode_theta(model.flow.prior(x.shape), t)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("method", OF_DATA)
+@pytest.mark.parametrize(("method", "dataset"), on(DATASETS, OF_DATA))
 def test_a_code_of_x_has_no_time_and_no_randomness_and_one_of_x_t_has_a_time(method, dataset):
     model, x = model_and_x(method, dataset)
-    early, late = (model.encode(x, torch.full((len(x),), s)).mean for s in (0.2, 0.9))
+    early, late = (model.encode(x, torch.full((16,), s)).mean for s in (0.2, 0.9))
     assert torch.equal(early, late) == (method != "paramrel_xt")
     assert not torch.equal(late[0], late[1])
+
+
+def certain(flow, x):
+    """θ that leaves no doubt of x."""
+    theta = flow.sample_theta(x, torch.ones(16), generator=seeded())
+    if isinstance(x, dict):
+        fields = {name: certain(field, x[name]) for name, field in flow.flows.items()}
+        return dataclasses.replace(theta, fields=fields)
+    if x.is_floating_point():
+        return dataclasses.replace(theta, mean=x)
+    return dataclasses.replace(theta, logits=1e3 * one_hot(x, flow.num_classes))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -248,13 +279,8 @@ def test_an_encoder_of_x_sees_what_an_encoder_of_certain_parameters_would_see(da
     of_x, x = model_and_x("paramrel_x", dataset)
     of_theta, _ = model_and_x("paramrel_clean", dataset)
     of_theta.load_state_dict(of_x.state_dict())
-    theta = of_theta.flow.sample_theta(x, torch.ones(len(x)), generator=seeded())
-    if dataset == "digits":
-        certain = dataclasses.replace(theta, logits=1e3 * torch.nn.functional.one_hot(x, 2))
-    else:
-        certain = dataclasses.replace(theta, mean=x)
-    t = torch.ones(len(x))
-    torch.testing.assert_close(of_x.encode(x, t).mean, of_theta.encode_theta(certain, t).mean)
+    t, theta = torch.ones(16), certain(of_theta.flow, x)
+    torch.testing.assert_close(of_x.encode(x, t).mean, of_theta.encode_theta(theta, t).mean)
 
 
 @pytest.mark.parametrize("method", CODED)
@@ -300,9 +326,50 @@ def test_what_leaves_a_diffusion_of_bins_lies_on_their_centres():
     torch.testing.assert_close(model.to_data(model.to_flow(x) + noise), x)
 
 
-def test_data_that_are_no_images_are_refused():
-    with pytest.raises(ValueError, match="digits_mixed is mixed .* read images"):
-        build_model("bfn", load_dataset("digits_mixed"), PARAMS)
+def test_the_loss_of_records_is_the_sum_of_their_fields_and_the_divergence_counts_them_all():
+    model, x = model_and_x("paramrel_x", "digits_mixed")
+    t, z = torch.full((16,), 0.5), torch.randn(16, PARAMS.code_dim, generator=seeded())
+    theta = model.flow.sample_theta(x, t, generator=seeded())
+    out = model.output_distribution(theta, z, t, t)
+    total = model.flow.training_loss(x, out, t)
+    parts = [flow.training_loss(x[name], out[name], t) for name, flow in model.flow.flows.items()]
+    torch.testing.assert_close(total, sum(parts))
+    assert model.num_dimensions == 64 + 1 + 4
+
+
+@pytest.mark.parametrize("method", ["paramrel", "vae"])
+def test_a_model_of_records_takes_and_gives_every_field(method):
+    model, x = model_and_x(method, "digits_mixed")
+    assert model.batch_shape(16) == {name: part.shape for name, part in x.items()}
+    t = torch.ones(16)
+    z = draw(model.encode(x, t, seeded()), seeded())
+    out = model.output_distribution(model.flow.prior(model.batch_shape(16)), z, t, t)
+    drawn = model.to_data(model.flow.mode_output(out))
+    assert {n: part.shape for n, part in drawn.items()} == {n: part.shape for n, part in x.items()}
+    assert {n: part.dtype for n, part in drawn.items()} == {n: part.dtype for n, part in x.items()}
+    loss = model.flow.reconstruction_loss(drawn, out)  # which refuses what lies beside the bins
+    assert loss.isfinite().all()
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_data_pass_unchanged_through_the_flow_s_form(dataset):
+    model, x = model_and_x("paramrel", dataset)
+    torch.testing.assert_close(model.to_data(model.to_flow(x)), x)
+
+
+def test_records_where_images_are_expected_are_refused_and_the_other_way_round():
+    of_images, image = model_and_x("paramrel", "digits")
+    of_records, record = model_and_x("paramrel", "digits_mixed")
+    with pytest.raises(ValueError, match=r"'pixels'.* but this model is built for \(1, 8, 8\)"):
+        of_images(record)
+    with pytest.raises(ValueError, match=r"shape \(1, 8, 8\), but this model is built for .*label"):
+        of_records(image)
+
+
+@pytest.mark.parametrize("dataset", ["digits_mixed", "text"])
+def test_a_diffusion_of_classes_is_refused_with_the_methods_that_can(dataset):
+    with pytest.raises(ValueError, match=f"infodiffusion cannot model {dataset}: .* paramrel"):
+        build_model("infodiffusion", load(dataset), PARAMS)
 
 
 def test_an_unknown_method_is_refused_with_the_nearest_name():
@@ -318,11 +385,17 @@ def test_the_decoder_is_the_same_in_every_method_and_the_encoder_wherever_there_
         parameters = module.named_parameters()
         return frozenset((n, p.shape) for n, p in parameters if not n.startswith("head"))
 
-    models = {name: model_and_x(name, dataset)[0] for name in METHODS}
-    assert len({shapes(model.decoder) for model in models.values()}) == 1
-    assert len({shapes(model.encoder) for model in models.values() if model.encoder}) == 1
-    heads = {n: m.decoder.head.out_channels - m.flow.num_outputs for n, m in models.items()}
-    assert not any(heads.values())
+    models = [model_and_x(method, dataset)[0] for method, _ in on([dataset])]
+    assert len({shapes(model.decoder) for model in models}) == 1
+    assert len({shapes(model.encoder) for model in models if model.encoder}) == 1
+    for model in models:
+        assert len(model.decoder.head.bias) == model.packing.size(model.flow.num_outputs)
+
+
+def test_a_table_of_costs_of_records_leaves_out_the_diffusions():
+    table = cost_table(load_dataset("digits_mixed"), PARAMS)
+    assert set(METHODS) - set(table["method"]) == {"diffae", "infodiffusion"}
+    assert (table["FLOPs"] > 0).all()
 
 
 def test_the_table_of_costs_counts_parameters_and_multiplications():

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from paramrel.networks import CONDITIONING, Encoder, UNet
+from paramrel.networks import (
+    CONDITIONING,
+    MLP,
+    Encoder,
+    FlatPacking,
+    ImagePacking,
+    MLPEncoder,
+    UNet,
+)
 
 B, CODE = 3, 5
 
@@ -17,6 +25,20 @@ def inputs(size=8):
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(B, 2, size, size, generator=generator)
     return image, torch.zeros(B), torch.randn(B, CODE, generator=generator), torch.ones(B)
+
+
+def mlp(conditioning="adagn"):
+    torch.manual_seed(0)
+    return MLP(7, 4, CODE, width=32, blocks=2, conditioning=conditioning)
+
+
+def vectors():
+    generator = torch.Generator().manual_seed(0)
+    x, z = torch.randn(B, 7, generator=generator), torch.randn(B, CODE, generator=generator)
+    return x, torch.zeros(B), z, torch.ones(B)
+
+
+NETWORKS = {"unet": (unet, inputs), "mlp": (mlp, vectors)}
 
 
 def open_zero_layers(module):
@@ -55,23 +77,75 @@ def test_a_code_can_draw_a_picture_on_a_constant_input(conditioning):
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONING)
+def test_the_mlp_gives_its_features_and_a_code_changes_each_of_them_on_a_constant_input(
+    conditioning,
+):
+    network = open_zero_layers(mlp(conditioning))
+    _, t, z, s = vectors()
+    blank = torch.zeros(B, 7)
+    difference = network(blank, t, z, s) - network(blank, t, -z, s)
+    assert difference.shape == (B, 4) and difference.abs().min() > 1e-3
+
+
+def test_the_mlp_encoder_gives_the_mean_and_the_log_scale_of_a_code():
+    mean, log_std = MLPEncoder(7, CODE, width=32)(torch.randn(B, 7), torch.zeros(B))
+    assert mean.shape == log_std.shape == (B, CODE)
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONING)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_parameter_of_a_network_is_used(name, conditioning):
+    make, arguments = NETWORKS[name]
+    network = open_zero_layers(make(conditioning=conditioning))
+    network(*arguments()).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in network.parameters())
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONING)
 @pytest.mark.parametrize("argument", range(4), ids=["θ", "t", "z", "s"])
-def test_the_unet_depends_on_each_of_its_arguments(conditioning, argument):
-    network = open_zero_layers(unet(conditioning=conditioning))
-    arguments = list(inputs())
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_decoder_depends_on_each_of_its_arguments(name, conditioning, argument):
+    make, arguments = NETWORKS[name]
+    network, arguments = open_zero_layers(make(conditioning=conditioning)), list(arguments())
     before = network(*arguments)
     arguments[argument] = arguments[argument] + 1
     assert (network(*arguments) - before).abs().max() > 1e-4
 
 
-def test_times_without_any_signal_are_finite():
-    network = open_zero_layers(unet())
-    image, t, z, s = inputs()
-    assert network(image, t - torch.inf, z, s + torch.inf).isfinite().all()
+@pytest.mark.parametrize("name", NETWORKS)
+def test_times_without_any_signal_are_finite(name):
+    make, arguments = NETWORKS[name]
+    x, t, z, s = arguments()
+    assert open_zero_layers(make())(x, t - torch.inf, z, s + torch.inf).isfinite().all()
 
 
-def test_a_network_starts_with_an_output_of_zero():
-    assert not unet()(*inputs()).any()
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_starts_with_an_output_of_zero(name):
+    make, arguments = NETWORKS[name]
+    assert not make()(*arguments()).any()
+
+
+def test_an_image_is_packed_into_channels_and_comes_back_as_its_variables():
+    packing, x = ImagePacking(3), torch.randn(B, 3, 4, 4, 2)
+    packed = packing.pack(x)
+    assert packed.shape == (B, packing.size(2), 4, 4)
+    assert torch.equal(packing.unpack(packed), x)
+
+
+def test_records_are_packed_into_a_vector_and_come_back_field_by_field():
+    shapes, features = {"a": (2, 3), "b": (), "c": (4,)}, {"a": 1, "b": 5, "c": 2}
+    packing = FlatPacking(shapes, features)
+    x = {name: torch.randn(B, *shapes[name], features[name]) for name in reversed(shapes)}
+    packed = packing.pack(x)
+    assert packed.shape == (B, packing.size(features)) == (B, 6 + 5 + 8)
+    unpacked = packing.unpack(packed)
+    assert all(torch.equal(unpacked[name], x[name]) for name in shapes)
+
+
+def test_a_sequence_is_packed_into_a_vector_and_comes_back():
+    packing, x = FlatPacking((6,), 3), torch.randn(B, 6, 3)
+    assert packing.pack(x).shape == (B, packing.size(3))
+    assert torch.equal(packing.unpack(packing.pack(x)), x)
 
 
 def test_a_size_that_does_not_halve_is_refused():
@@ -79,9 +153,10 @@ def test_a_size_that_does_not_halve_is_refused():
         unet(size=7)
 
 
-def test_an_unknown_conditioning_is_refused():
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_unknown_conditioning_is_refused(name):
     with pytest.raises(ValueError, match="'film', but must be one of"):
-        unet(conditioning="film")
+        NETWORKS[name][0](conditioning="film")
 
 
 def test_levels_of_blocks_and_channels_must_match():

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from paramrel.data import load_dataset
+from paramrel.evaluation import evaluate
 from paramrel.methods import METHODS
 from paramrel.model import build_model
-from paramrel.params import ModelParams, TrainParams
+from paramrel.params import EvaluateParams, ModelParams, TrainParams
+from paramrel.runs import load_run, save_run, train_run
 from paramrel.training import train
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -34,6 +36,16 @@ def test_the_loss_of_every_method_falls(method):
     assert last["train_total"] < 0.95 * first["train_total"]
     assert last["validation_data"] < first["validation_data"]
     assert ("validation_nll" in history) == (METHODS[method].no_bound is None)
+
+
+@pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_x", "vae"])
+def test_a_model_of_records_trains_and_is_evaluated(method, tmp_path):
+    params = SHORT.model_copy(update={"steps": 40, "evaluations": 2})
+    run, history = train_run("digits_mixed", method, 0, SMALL, params, progress=False)
+    assert history["train_total"].iloc[-1] < 0.95 * history["train_total"].iloc[0]
+    save_run(run, tmp_path)
+    row = evaluate(load_run(tmp_path), EvaluateParams(num_times=2, probe_times=(1.0,)))
+    assert row["n_test"] == 360 and ("shuffled_code" in row) == (method != "bfn")
 
 
 def test_the_history_has_a_row_for_each_evaluation_and_ends_with_the_last_step():

@@ -7,6 +7,12 @@ from torch.nn import functional as F
 CONDITIONING = ("input_add", "adagn", "cross_attention")
 
 
+def check_conditioning(name: str) -> None:
+    """Raise ValueError for a conditioning that no network has."""
+    if name not in CONDITIONING:
+        raise ValueError(f"conditioning is {name!r}, but must be one of {CONDITIONING}")
+
+
 def group_norm(channels: int) -> nn.GroupNorm:
     """Return a group norm of 8 channels a group, the same in every network."""
     return nn.GroupNorm(max(channels // 8, 1), channels)

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paramrel.networks.blocks import (
-    CONDITIONING,
     Attention,
     ResBlock,
     TimeEmbedding,
+    check_conditioning,
     down,
     group_norm,
     lowest_size,
@@ -48,8 +48,7 @@ class UNet(nn.Module):
         conditioning: str = "adagn",
     ):
         super().__init__()
-        if conditioning not in CONDITIONING:
-            raise ValueError(f"conditioning is {conditioning!r}, but must be one of {CONDITIONING}")
+        check_conditioning(conditioning)
         if len(blocks) != len(channels):
             raise ValueError(
                 f"blocks {tuple(blocks)} and channels {tuple(channels)} differ in length"
@@ -75,6 +74,7 @@ class UNet(nn.Module):
             self.code_map = nn.Sequential(
                 nn.Linear(code_dim, shape[0] * shape[1] * shape[2]), nn.Unflatten(1, shape)
             )
+        if conditioning == "adagn":
             self.code_embed = nn.Linear(code_dim, embedding)
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:

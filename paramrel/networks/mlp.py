@@ -1,0 +1,109 @@
+"""Networks for data that are no images: vectors, short sequences, and records of several fields.
+
+They read all variables as one vector. For text that is a small stand-in for a sequence model: it
+trains and is tested, but shares nothing between positions.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paramrel.networks.blocks import (
+    Attention,
+    TimeEmbedding,
+    check_conditioning,
+    zero_init,
+)
+
+
+class ResidualMLPBlock(nn.Module):
+    """Two linear layers around an adaptive layer norm, the `ResBlock` of a vector."""
+
+    def __init__(self, width: int, embedding: int):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.linear1 = nn.Linear(width, width)
+        self.linear2 = zero_init(nn.Linear(width, width))
+        self.modulation = zero_init(nn.Linear(embedding, 2 * width))
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """h: (B, W), embedding: (B, E) → (B, W)."""
+        scale, shift = self.modulation(embedding).chunk(2, 1)
+        y = self.linear1(F.silu(self.norm1(h)))
+        return h + self.linear2(F.silu(torch.addcmul(shift, self.norm2(y), 1 + scale)))
+
+
+class MLP(nn.Module):
+    """The decoder of a vector: reads θ_t, the times t and s, and a code z, as the U-Net does.
+
+    - `adagn`: z scales and shifts the normalisations, and is added to the first hidden vector.
+    - `input_add`: z is added to the first hidden vector alone.
+    - `cross_attention`: every scalar of z becomes a token that the first hidden vector reads.
+
+    width, blocks: of the hidden vectors, and number of residual blocks.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        code_dim: int,
+        width: int = 128,
+        blocks: int = 3,
+        embedding: int = 128,
+        conditioning: str = "adagn",
+    ):
+        super().__init__()
+        check_conditioning(conditioning)
+        self.conditioning = conditioning
+        self.stem = nn.Linear(in_features, width)
+        self.times = TimeEmbedding(2, embedding)
+        self.blocks = nn.ModuleList(ResidualMLPBlock(width, embedding) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.head = zero_init(nn.Linear(width, out_features))
+        if conditioning == "cross_attention":
+            self.code_attention = Attention(width)
+            self.code_scale = nn.Parameter(torch.randn(code_dim, width))
+            self.code_name = nn.Parameter(torch.randn(code_dim, width))
+        else:
+            self.code_map = nn.Linear(code_dim, width)
+        if conditioning == "adagn":
+            self.code_embed = nn.Linear(code_dim, embedding)
+
+    def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
+        """inputs: (B, F_in), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, F_out)."""
+        embedding = self.times(log_snr_t, log_snr_s)
+        h = self.stem(inputs)
+        if self.conditioning == "cross_attention":
+            tokens = F.silu(z[..., None] * self.code_scale + self.code_name)  # (B, d, W)
+            h = self.code_attention(h[..., None, None], tokens)[..., 0, 0]  # an image of one pixel
+        else:
+            h = h + self.code_map(z)
+        if self.conditioning == "adagn":
+            embedding = embedding + self.code_embed(z)
+        embedding = F.silu(embedding)
+        for block in self.blocks:
+            h = block(h, embedding)
+        return self.head(F.silu(self.norm(h)))
+
+
+class MLPEncoder(nn.Module):
+    """Map a vector and its log-SNR to the mean and log-scale of q(z | ·)."""
+
+    def __init__(
+        self, in_features: int, code_dim: int, width: int = 128, blocks: int = 3, embedding=128
+    ):
+        super().__init__()
+        self.stem = nn.Linear(in_features, width)
+        self.times = TimeEmbedding(1, embedding)
+        self.blocks = nn.ModuleList(ResidualMLPBlock(width, embedding) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 2 * code_dim)
+
+    def forward(self, inputs: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+        """inputs: (B, F_in), log_snr: (B,) → mean and log standard deviation, (B, d)."""
+        embedding = self.times(log_snr)
+        h = self.stem(inputs)
+        for block in self.blocks:
+            h = block(h, embedding)
+        return self.head(F.silu(self.norm(h))).chunk(2, -1)

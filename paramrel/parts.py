@@ -1,0 +1,89 @@
+"""What a model is put together from: the flow and the networks for a kind of data."""
+
+from torch import nn
+
+from paramrel.data import Dataset, Variable
+from paramrel.fields import each, leaves
+from paramrel.flows import (
+    CategoricalFlow,
+    DiffusionFlow,
+    DiscretizedFlow,
+    Flow,
+    GaussianFlow,
+    MixedFlow,
+    OneShotFlow,
+)
+from paramrel.methods import METHODS, Method
+from paramrel.networks import MLP, Encoder, FlatPacking, ImagePacking, MLPEncoder, UNet
+from paramrel.params import ModelParams
+
+Packing = ImagePacking | FlatPacking
+
+
+def variables(data: Dataset) -> Variable | dict[str, Variable]:
+    """Return what an example of a data set is: one variable, or a dict of a record's fields."""
+    return data.fields or Variable(data.kind, tuple(data.shape), data.levels)
+
+
+def methods_for(data: Dataset) -> list[str]:
+    """Return the names of the methods that can model a data set: no diffusion of classes."""
+    ordered = all(variable.kind != "categorical" for variable in leaves(variables(data)))
+    return [name for name, method in METHODS.items() if ordered or method.flow != "diffusion"]
+
+
+def build_flow(method: Method, data: Dataset | Variable, params: ModelParams) -> Flow:
+    """Return a method's flow for the kind of data; a record has a flow for each field."""
+    if data.kind == "mixed":
+        flows = {name: build_flow(method, field, params) for name, field in data.fields.items()}
+        return MixedFlow(flows)
+    if method.flow == "diffusion":
+        return DiffusionFlow(num_bins=data.levels)
+    if data.kind in ("binary", "categorical"):
+        flow = CategoricalFlow(num_classes=data.levels, beta_1=params.beta_1)
+    elif data.kind == "discretized":
+        flow = DiscretizedFlow(num_bins=data.levels, sigma_1=params.sigma_1)
+    else:
+        flow = GaussianFlow(sigma_1=params.sigma_1)
+    return OneShotFlow(flow) if method.flow == "one_shot" else flow
+
+
+def build_networks(
+    flow: Flow, data: Dataset, params: ModelParams, coded: bool
+) -> tuple[Packing, nn.Module, nn.Module | None]:
+    """Return packing, decoder and, if coded, encoder: convolutions for images, MLPs for the rest.
+
+    A record is a vector of all its fields, with an image among them flattened.
+    """
+    networks = _image_networks if len(data.shape) == 3 else _flat_networks
+    return networks(flow, data, params, coded)
+
+
+def _image_networks(
+    flow: Flow, data: Dataset, params: ModelParams, coded: bool
+) -> tuple[ImagePacking, UNet, Encoder | None]:
+    packing = ImagePacking(data.shape[0])
+    inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
+    shape = dict(
+        image_size=tuple(data.shape[1:]),
+        code_dim=params.code_dim,
+        channels=params.channels,
+        embedding=params.embedding,
+    )
+    decoder = UNet(inputs, outputs, **shape, blocks=params.blocks, conditioning=params.conditioning)
+    return packing, decoder, Encoder(inputs, **shape) if coded else None
+
+
+def _flat_networks(
+    flow: Flow, data: Dataset, params: ModelParams, coded: bool
+) -> tuple[FlatPacking, MLP, MLPEncoder | None]:
+    shapes = each(lambda variable: tuple(variable.shape), variables(data))
+    packing = FlatPacking(shapes, flow.num_outputs)
+    inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
+    shape = dict(
+        code_dim=params.code_dim,
+        width=params.mlp_width,
+        blocks=params.mlp_blocks,
+        embedding=params.embedding,
+    )
+    decoder = MLP(inputs, outputs, **shape, conditioning=params.conditioning)
+    return packing, decoder, MLPEncoder(inputs, **shape) if coded else None
