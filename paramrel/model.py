@@ -179,6 +179,8 @@ class FlowAutoencoder(nn.Module):
         total = data + rate_weight * kl + divergence_weight * divergence
         return Loss(total, data, kl, divergence)
 
+    loss = forward  # the name to call it by; Fabric wraps `forward`
+
     def _training_code_time(self, t: Tensor, generator: Generator | None) -> Tensor:
         if self.method.code_time == "same":
             return t

@@ -68,6 +68,13 @@ def test_every_method_has_a_finite_loss_and_gradients_on_every_kind_of_data(meth
     assert all(p.grad is not None and p.grad.isfinite().all() for p in trained)
 
 
+def test_the_loss_has_its_public_name_and_named_parts():
+    model, x = model_and_x()
+    loss = model.loss(x, seeded())
+    assert loss == model(x, seeded())
+    assert loss._fields == ("total", "data", "rate", "divergence")
+
+
 @pytest.mark.parametrize(("gamma", "lambda_"), [(0.0, 1.0), (1.0, 1.0), (0.9, 3.0)])
 def test_the_total_is_data_plus_weighted_rate_plus_weighted_divergence(gamma, lambda_):
     model, x = model_and_x(gamma=gamma, lambda_=lambda_)
