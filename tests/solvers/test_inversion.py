@@ -111,3 +111,30 @@ def test_mixed_fields_come_back():
     inversion = invert(flow, predict, x, 50)
     assert inversion.error["image"].max() < 0.01 and inversion.error["label"].max() == 0
     assert inversion.noise["label"].shape == (6, 3)
+
+
+@pytest.mark.parametrize("sigma_1", [0.1, 1e-2, 1e-3])
+def test_undoing_the_updates_amplifies_an_error_by_1_over_sigma_1_squared_and_the_ode_by_its_root(
+    sigma_1,
+):
+    """Why `invert` solves the ODE, and does not run h⁻¹, the inverse of the Bayesian update.
+
+    Of data that are one point, x̂ is that point whatever θ is. Both ways start at θ₁ that is off by
+    δ = 1e-6; h⁻¹ takes back the messages y = x̂ with their accuracies, in float64.
+    """
+    flow, delta, n = GaussianFlow(sigma_1), 1e-6, 50
+    x = torch.full((1, 1), 0.5, dtype=torch.float64)
+
+    def predict(theta, t):
+        return PointMass(torch.full_like(theta.mean, 0.5))
+
+    mean, precision = x + delta, 1 + flow.schedule.beta(1)
+    for i in range(n, 0, -1):
+        alpha = flow.schedule.alpha_step(i, n)
+        mean = (precision * mean - alpha * x) / (precision - alpha)
+        precision = precision - alpha
+    assert (mean - x).item() == pytest.approx(delta / sigma_1**2, rel=1e-3)
+
+    exact, off = (invert(flow, predict, start, n).noise for start in (x, x + delta))
+    assert (off - exact).item() == pytest.approx(delta / sigma_1, rel=0.02)
+    assert (off - exact).item() == pytest.approx(delta / sigma_1, rel=0.02)
