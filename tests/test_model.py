@@ -5,13 +5,15 @@ import math
 
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Split, load_dataset
 from paramrel.methods import METHODS
 from paramrel.model import build_model, cost_table, draw
-from paramrel.params import ModelParams
+from paramrel.params import ModelParams, TrainParams
 from paramrel.regularizers import mmd, rate
+from paramrel.training import train
 
 IMAGES = ("digits", "digits_discretized", "digits_continuous")
 DATASETS = (*IMAGES, "digits_mixed", "text")
@@ -32,7 +34,16 @@ def text(classes=27, length=6, number=64):
     return Dataset("text", "categorical", (length,), classes, part, part, part, (), "", "")
 
 
+def images(size, number=64):
+    """Random binary images of size × size pixels."""
+    x = torch.randint(2, (number, 1, size, size), generator=seeded())
+    part = Split(x, torch.zeros(number).long())
+    return Dataset(f"images {size}", "binary", (1, size, size), 2, part, part, part, (), "", "")
+
+
 def load(dataset):
+    if isinstance(dataset, int):
+        return images(dataset)
     return text() if dataset == "text" else load_dataset(dataset)
 
 
@@ -42,7 +53,7 @@ def on(datasets, methods=METHODS):
         (method, dataset)
         for method in methods
         for dataset in datasets
-        if dataset in IMAGES or METHODS[method].flow != "diffusion"
+        if dataset not in ("digits_mixed", "text") or METHODS[method].flow != "diffusion"
     ]
 
 
@@ -107,16 +118,20 @@ def test_at_gamma_one_the_rate_has_no_gradient():
     torch.testing.assert_close(loss.total, loss.data + loss.divergence)
 
 
-def test_the_divergence_is_the_mmd_in_units_of_the_data_dimensions():
-    model, x = model_and_x("paramrel_clean")
+@pytest.mark.parametrize("size", [8, 16, 32])
+def test_data_and_divergence_keep_their_proportion_when_images_grow(size):
+    """The untrained decoder says ½ of every pixel, so the data term is the same for each."""
+    data = images(size)
+    model = build_model("paramrel_clean", data, PARAMS)
     generator = seeded()
-    loss = model(x, seeded())
-    torch.rand((), generator=generator)
-    model.flow.sample_theta(x, torch.rand(len(x)), generator=generator)
-    posterior = model.encode(x, torch.ones(len(x)), generator)
+    loss = model(data.train.x, seeded())
+    t = (torch.rand((), generator=generator) + torch.arange(64) / 64) % 1
+    model.flow.sample_theta(data.train.x, t, generator=generator)
+    posterior = model.encode(data.train.x, torch.ones(64), generator)
     z = draw(posterior, generator)
     prior = torch.randn(z.shape, generator=generator)
-    torch.testing.assert_close(loss.divergence, 64 * mmd(z, prior))
+    torch.testing.assert_close(loss.data, size**2 * PARAMS.beta_1 * t.mean())
+    torch.testing.assert_close(loss.divergence, size**2 * mmd(z, prior))
     torch.testing.assert_close(loss.rate, rate(posterior).mean())
 
 
@@ -290,6 +305,17 @@ def test_an_encoder_of_x_sees_what_an_encoder_of_certain_parameters_would_see(da
     torch.testing.assert_close(of_x.encode(x, t).mean, of_theta.encode_theta(theta, t).mean)
 
 
+@pytest.mark.parametrize("size", [8, 16, 28, 32, 64])
+@pytest.mark.parametrize("method", ["paramrel", "infodiffusion", "vae"])
+def test_images_of_every_size_have_a_loss_and_a_code_of_the_same_length(method, size):
+    model, x = model_and_x(method, size, number=4)
+    loss = model(x, seeded())
+    loss.total.backward()
+    assert loss.total.isfinite()
+    code = model.encode(x, torch.ones(4), seeded()).mean
+    assert code.shape == (4, PARAMS.code_dim) and code.isfinite().all()
+
+
 @pytest.mark.parametrize("method", CODED)
 def test_a_code_is_drawn_if_and_only_if_it_has_a_rate(method):
     model, x = model_and_x(method)
@@ -384,7 +410,7 @@ def test_an_unknown_method_is_refused_with_the_nearest_name():
         build_model("paramrell", load_dataset("digits"), PARAMS)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", (*DATASETS, 16, 28, 32, 64))
 def test_the_decoder_is_the_same_in_every_method_and_the_encoder_wherever_there_is_one(dataset):
     """But for the decoder's last layer, which has the features of the flow's output."""
 
@@ -403,6 +429,27 @@ def test_a_table_of_costs_of_records_leaves_out_the_diffusions():
     table = cost_table(load_dataset("digits_mixed"), PARAMS)
     assert set(METHODS) - set(table["method"]) == {"diffae", "infodiffusion"}
     assert (table["FLOPs"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("conditioning", "steps"), [("adagn", 150), ("input_add", 150), ("cross_attention", 300)]
+)
+def test_without_a_flow_a_code_reconstructs_better_than_as_many_principal_components(
+    conditioning, steps
+):
+    data = load_dataset("digits")
+    torch.manual_seed(0)
+    model = build_model("ae", data, ModelParams(conditioning=conditioning))
+    params = TrainParams(steps=steps, batch_size=32, learning_rate=0.006, evaluations=1)
+    model, _ = train(model, data, params, seed=0, progress=False)
+    t, x = torch.ones(len(data.test)), data.test.x
+    with torch.no_grad():
+        z = model.encode(x, t).mean
+        out = model.output_distribution(model.flow.prior(x.shape), z, t, t)
+    pca = PCA(model.params.code_dim).fit(data.train.x.flatten(1))
+    projected = pca.inverse_transform(pca.transform(x.flatten(1)))
+    error = (out.probs[..., 1] - x).square().mean().item()
+    assert error < 0.8 * (torch.as_tensor(projected) - x.flatten(1)).square().mean().item()
 
 
 def test_the_table_of_costs_counts_parameters_and_multiplications():

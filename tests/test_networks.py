@@ -12,6 +12,7 @@ from paramrel.networks import (
     MLPEncoder,
     UNet,
 )
+from paramrel.networks.blocks import Attention
 
 B, CODE = 3, 5
 
@@ -59,6 +60,18 @@ def open_zero_layers(module):
 def test_the_unet_gives_its_channels_at_the_image_s_size(size, channels, blocks, conditioning):
     network = unet(size, conditioning, channels, blocks)
     assert network(*inputs(size)).shape == (B, 4, size, size)
+
+
+@pytest.mark.parametrize(
+    ("size", "levels", "attends"),
+    [(8, 2, True), (28, 3, True), (32, 2, True), (64, 3, True), (64, 2, False)],
+)
+def test_pixels_attend_to_each_other_at_the_lowest_resolution_where_they_are_few(
+    size, levels, attends
+):
+    network = unet(size, channels=(8,) * levels, blocks=(1,) * levels)
+    attentions = [module for module in network.modules() if isinstance(module, Attention)]
+    assert len(attentions) == attends
 
 
 def test_the_encoder_gives_the_mean_and_the_log_scale_of_a_code():

@@ -91,7 +91,12 @@ class MLPEncoder(nn.Module):
     """Map a vector and its log-SNR to the mean and log-scale of q(z | ·)."""
 
     def __init__(
-        self, in_features: int, code_dim: int, width: int = 128, blocks: int = 3, embedding=128
+        self,
+        in_features: int,
+        code_dim: int,
+        width: int = 128,
+        blocks: int = 3,
+        embedding: int = 128,
     ):
         super().__init__()
         self.stem = nn.Linear(in_features, width)
