@@ -11,12 +11,11 @@ from torch.distributions import Normal
 from paramrel.data import Dataset, Split, load_dataset
 from paramrel.data.subset import subset
 from paramrel.fields import count
-from paramrel.metrics.information import aggregate_information
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.model import Data, FlowAutoencoder, draw
+from paramrel.model import Data, FlowAutoencoder
+from paramrel.monitors import monitors
 from paramrel.params import EvaluateParams
-from paramrel.regularizers import mmd, mmd_z_score
 from paramrel.runs import Run
 
 Row = dict[str, float | int | str]
@@ -55,24 +54,11 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
             "reconstruction": bound.reconstruction.mean().item(),
             "rate": bound.rate.mean().item(),
         }
-    if model.encoder is None:
-        return row
-    shuffled = model.shuffled_code_loss(x, params.num_times, generator)
-    posterior = codes(model, x, 1.0, generator)
-    z = draw(posterior, generator)
-    row["shuffled_code"] = shuffled.mean().item()
-    if model.method.stochastic:
-        information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
-        names = ("kl", "active_units", "mutual_information", "mutual_information_cap")
-        row |= {name: information[name] for name in names}
-    z = z[:1000]  # the memory of the MMD grows with the square
-    prior = torch.randn(z.shape, generator=generator)
-    row["mmd"] = mmd(z, prior).item()
-    for s in params.probe_times:
+    row |= monitors(model, x, generator, params.num_times)
+    for s in params.probe_times if model.encoder else ():
         row[f"probe_t{s:g}"] = probe(
             data, [codes(model, part.x, s, generator).mean for part in parts(data)]
         )
-    row["mmd_z"] = mmd_z_score(z, prior, generator=generator)
     return row
 
 

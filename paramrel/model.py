@@ -1,6 +1,7 @@
 """FlowAutoencoder: a flow, a decoder that reads θ_t, and an encoder that reads θ_s or x."""
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -348,6 +349,12 @@ def _stratified(number: int, generator: Generator | None) -> list[float]:
     return ((torch.arange(number, device=device) + u) / number).tolist()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print what every method costs on the data sets that are named, by default the study's."""
     study = load_params()
-    print(cost_table(load_dataset(study.datasets[0]), study.model).to_string(index=False))
+    for name in sys.argv[1:] or study.datasets:
+        print(f"{name}\n{cost_table(load_dataset(name), study.model).to_string(index=False)}")
+
+
+if __name__ == "__main__":
+    main()

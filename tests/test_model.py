@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Split, load_dataset
 from paramrel.methods import METHODS
-from paramrel.model import build_model, cost_table, draw
+from paramrel.model import build_model, cost_table, draw, main
 from paramrel.params import ModelParams, TrainParams
 from paramrel.regularizers import mmd, rate
 from paramrel.training import train
@@ -423,6 +423,13 @@ def test_the_decoder_is_the_same_in_every_method_and_the_encoder_wherever_there_
     assert len({shapes(model.encoder) for model in models if model.encoder}) == 1
     for model in models:
         assert len(model.decoder.head.bias) == model.packing.size(model.flow.num_outputs)
+
+
+def test_the_command_prints_a_table_for_each_data_set_that_is_named(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["model", "digits_mixed", "digits_continuous"])
+    main()
+    printed = capsys.readouterr().out
+    assert printed.count("FLOPs") == 2 and printed.startswith("digits_mixed\n")
 
 
 def test_a_table_of_costs_of_records_leaves_out_the_diffusions():

@@ -29,13 +29,16 @@ def test_the_validation_bound_of_a_plain_network_falls_far_below_an_untrained_on
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_loss_of_every_method_falls(method):
-    _, history = trained(method, steps=40, evaluations=4)
+def test_the_loss_of_every_method_falls_and_it_encodes_if_it_has_a_code(method):
+    model, history = trained(method, steps=40, evaluations=4)
     assert np.isfinite(history).all(axis=None)
     first, last = history.iloc[0], history.iloc[-1]
     assert last["train_total"] < 0.95 * first["train_total"]
     assert last["validation_data"] < first["validation_data"]
     assert ("validation_nll" in history) == (METHODS[method].no_bound is None)
+    if model.encoder:
+        code = model.encode(load_dataset("digits").test.x, torch.ones(360)).mean
+        assert code.isfinite().all() and (code.std(0) > 0).all()
 
 
 @pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_x", "vae"])
