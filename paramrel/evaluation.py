@@ -7,13 +7,15 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal
+from torch.nn.functional import one_hot
 
-from paramrel.data import Dataset, Split, load_dataset
+from paramrel.data import Dataset, Split, Variable, load_dataset
 from paramrel.data.subset import subset
-from paramrel.fields import count
+from paramrel.fields import count, each, leaves
+from paramrel.metrics.information import aggregate_information
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.model import Data, FlowAutoencoder
+from paramrel.model import Data, FlowAutoencoder, draw
 from paramrel.monitors import monitors
 from paramrel.params import EvaluateParams
 from paramrel.runs import Run
@@ -94,7 +96,7 @@ def probe(data: Dataset, features: list[Tensor]) -> float:
 def controls(dataset: str, code_dim: int, params: EvaluateParams) -> Row:
     """Return what a data set gives away without any model: a tidy row of the same quantities."""
     data = subset(load_dataset(dataset), params.examples)
-    pixels = [part.x.flatten(1).double() for part in parts(data)]
+    pixels = [_features(data, part.x) for part in parts(data)]
     return {
         "dataset": dataset,
         "n_test": len(data.test),
@@ -103,6 +105,16 @@ def controls(dataset: str, code_dim: int, params: EvaluateParams) -> Row:
         "probe_pca": probe(data, list(pca_codes(*pixels, d=code_dim))),
         "code_dim": code_dim,
     }
+
+
+def _features(data: Dataset, x: Data) -> Tensor:
+    """All that examples x say, in one vector each: (N, F); classes are one-hot."""
+
+    def flat(variable: Variable, part: Tensor) -> Tensor:
+        classes = variable.kind == "categorical"
+        return (one_hot(part, variable.levels) if classes else part).flatten(1).double()
+
+    return torch.cat(leaves(each(flat, data.variables, x)), 1)
 
 
 def _fingerprint(run: Run, params: EvaluateParams) -> str:

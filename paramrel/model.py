@@ -17,7 +17,7 @@ from paramrel.fields import count, each, leaves
 from paramrel.flows import Flow, Theta, bin_centers, bin_index
 from paramrel.methods import Method, get_method
 from paramrel.params import ModelParams, load_params
-from paramrel.parts import Packing, build_flow, build_networks, methods_for, variables
+from paramrel.parts import Packing, build_flow, build_networks, methods_for
 from paramrel.regularizers import method_weights, mmd, rate
 
 Data = Tensor | dict[str, Tensor]  # (B, ...), or of each field of records
@@ -79,7 +79,7 @@ class FlowAutoencoder(nn.Module):
         super().__init__()
         self.flow, self.method, self.params = flow, method, params
         self.packing, self.decoder, self.encoder = packing, decoder, encoder
-        self.variables = variables(data)
+        self.variables = data.variables
         self.data_shape = each(lambda variable: tuple(variable.shape), self.variables)
 
     @property

@@ -20,14 +20,9 @@ from paramrel.params import ModelParams
 Packing = ImagePacking | FlatPacking
 
 
-def variables(data: Dataset) -> Variable | dict[str, Variable]:
-    """Return what an example of a data set is: one variable, or a dict of a record's fields."""
-    return data.fields or Variable(data.kind, tuple(data.shape), data.levels)
-
-
 def methods_for(data: Dataset) -> list[str]:
     """Return the names of the methods that can model a data set: no diffusion of classes."""
-    ordered = all(variable.kind != "categorical" for variable in leaves(variables(data)))
+    ordered = all(variable.kind != "categorical" for variable in leaves(data.variables))
     return [name for name, method in METHODS.items() if ordered or method.flow != "diffusion"]
 
 
@@ -76,7 +71,7 @@ def _image_networks(
 def _flat_networks(
     flow: Flow, data: Dataset, params: ModelParams, coded: bool
 ) -> tuple[FlatPacking, MLP, MLPEncoder | None]:
-    shapes = each(lambda variable: tuple(variable.shape), variables(data))
+    shapes = each(lambda variable: tuple(variable.shape), data.variables)
     packing = FlatPacking(shapes, flow.num_outputs)
     inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
     shape = dict(

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from paramrel.data import Split, load_dataset
+from paramrel.data.subset import subset
 from paramrel.evaluation import controls, evaluate
 from paramrel.methods import METHODS
 from paramrel.metrics.likelihood import independent_pixels_nll
@@ -82,6 +83,25 @@ def test_independent_continuous_pixels_are_normal():
     train, test = (0.3 * torch.randn(20000, 1, 1, 1) for _ in range(2))
     nll = independent_pixels_nll(with_pixels("continuous", None, train, test))
     assert nll == pytest.approx(0.5 * math.log(2 * math.pi * math.e * 0.09), abs=0.02)
+
+
+def test_independent_variables_of_records_cost_the_sum_of_their_fields():
+    record = subset(load_dataset("digits_mixed"), 2000)
+
+    def nll(name):
+        parts = {part: getattr(record, part) for part in ("train", "test")}
+        fields = {part: dataclasses.replace(s, x=s.x[name]) for part, s in parts.items()}
+        variable = vars(record.fields[name])
+        return independent_pixels_nll(dataclasses.replace(record, **fields, **variable, fields={}))
+
+    assert independent_pixels_nll(record) == pytest.approx(sum(map(nll, record.fields)))
+    assert nll("label") == pytest.approx(math.log(10), abs=0.01)
+
+
+def test_the_controls_of_records_know_the_label_that_stands_in_them():
+    row = controls("digits_mixed", 10, PARAMS)
+    assert row["probe_pixels"] > 0.98
+    assert math.isfinite(row["independent_pixels_nll"])
 
 
 def test_the_controls_of_the_digits_are_where_they_always_were():

@@ -99,6 +99,11 @@ class Dataset:
     source: str = ""
     megabytes: float = 0.0
 
+    @property
+    def variables(self) -> Variable | dict[str, Variable]:
+        """What an example is: one variable, or those of a record's fields by name."""
+        return self.fields or Variable(self.kind, self.shape, self.levels)
+
     def draw_held(self, factor: int, size: int, generator: Generator | None = None) -> Tensor:
         """Draw x, (size, C, H, W), whose images share one random value of one factor.
 
