@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "build_model": "paramrel.model",
     "load_dataset": "paramrel.data",
+    "load_pretrained": "paramrel.pretrained",
     "load_run": "paramrel.runs",
     "sample": "paramrel.generation",
     "train_run": "paramrel.runs",
