@@ -96,7 +96,7 @@ class Explorer:
 
 
 def strip(looks: Iterable[Look], *parts: str) -> dict[str, Tensor]:
-    """Return the named pictures of looks as rows (N, 1, H, W) by name, as `image_rows` takes them."""
+    """Return the named pictures of looks as rows (N, 1, H, W) by name, for `image_rows`."""
     looks = list(looks)
     return {part: torch.stack([getattr(look, part) for look in looks])[:, None] for part in parts}
 

@@ -95,10 +95,12 @@ def _message_densities(axis: Axes, moment: Moment) -> None:
         if not number:
             axis.fill_between(y, sender, color=SENDER, lw=0, label="sender p_S")
         style = "--" if number else "-"
-        axis.plot(y, receiver, style, color=METHOD_COLORS[name], label=f"receiver p_R: {name}")
-    prices = ", ".join(f"{message.kl:.2f}" for message in moment.messages.values())
-    axis.set(xlabel="next message y", yticks=[], xlim=(-4.5, 4.5), ylim=(0, 1.1))
-    axis.set_title(f"price: {prices} nats", fontsize="small")
+        axis.plot(
+            y, receiver, style, color=METHOD_COLORS[name], label=f"receiver p_R: {LABELS[name]}"
+        )
+    prices = " and ".join(f"{message.kl:.2f}" for message in moment.messages.values())
+    axis.set(xlabel="next message y", yticks=[], xlim=(-4.5, 4.5), ylim=(0, 0.95))
+    axis.set_title(f"prices {prices} nats", fontsize="small")
 
 
 def price_curves(tables: Mapping[str, pd.DataFrame], levels: Mapping[str, float]) -> Figure:
