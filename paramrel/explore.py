@@ -10,13 +10,13 @@ import PIL.Image
 import torch
 from torch import Generator, Tensor
 
+from paramrel.flows import Theta
 from paramrel.generation import predictor
 from paramrel.model import FlowAutoencoder
 from paramrel.plots_flows import grey
 from paramrel.solvers import decode, inference
 
 ZOOM = 18  # screen pixels for a pixel
-SIDE = widgets.Layout(width="310px")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Explorer:
         """Read the code of θ_s, move it, decode it; equal settings give equal pictures."""
         flow, x = self.model.flow, self.x[[setting.image]]
         z = self._code(x, setting.s) + torch.tensor([setting.moves]) * self.spread
-        predict, prior = predictor(self.model, z, setting.s), flow.prior(x.shape)
+        s = None if self.model.method.code_time == "same" else setting.s  # as it was trained
+        predict, prior = predictor(self.model, z, s), flow.prior(x.shape)
         generator = Generator().manual_seed(setting.seed)
         noise = torch.randn(prior.logits.shape, generator=generator)
         with inference(self.model):
@@ -85,7 +86,7 @@ class Explorer:
 
         return sorted(range(len(self.spread)), key=change, reverse=True)[:number]
 
-    def _theta(self, x: Tensor, s: float):
+    def _theta(self, x: Tensor, s: float) -> Theta:
         """θ_s from the same noise at every s, so that it moves smoothly."""
         times = torch.full((len(x),), s)
         return self.model.flow.sample_theta(x, times, Generator().manual_seed(0))
@@ -103,18 +104,16 @@ def strip(looks: Iterable[Look], *parts: str) -> dict[str, Tensor]:
 
 def controls(explorer: Explorer) -> widgets.Widget:
     """Return sliders for image, s, noise and every dimension of the code, above what they show."""
-    names = {"image": "image", "s": "code time s", "seed": "noise seed"}
     sliders = {
-        "image": widgets.IntSlider(0, 0, len(explorer.x) - 1),
-        "s": widgets.FloatSlider(1.0, min=0.0, max=1.0, step=0.05),
-        "seed": widgets.IntSlider(0, 0, 20),
+        "image": widgets.IntSlider(0, 0, len(explorer.x) - 1, description="image"),
+        "s": widgets.FloatSlider(1.0, min=0.0, max=1.0, step=0.05, description="code time s"),
+        "seed": widgets.IntSlider(0, 0, 20, description="noise seed"),
     }
-    for name, slider in sliders.items():
-        slider.description, slider.layout = names[name], SIDE
     moves = [
-        widgets.FloatSlider(0.0, min=-3.0, max=3.0, step=0.25, description=f"z{i}", layout=SIDE)
+        widgets.FloatSlider(0.0, min=-3.0, max=3.0, step=0.25, description=f"z{i}")
         for i in range(len(explorer.spread))
     ]
+    reset = widgets.Button(description="moves to 0")
     pictures = Look(*(widgets.Image(format="png") for _ in Look._fields))
 
     def draw(_: object = None) -> None:
@@ -125,16 +124,12 @@ def controls(explorer: Explorer) -> widgets.Widget:
 
     for slider in (*sliders.values(), *moves):
         slider.observe(draw, "value")
-    reset = widgets.Button(description="moves to 0")
     reset.on_click(lambda _: [slider.set_trait("value", 0.0) for slider in moves])
     draw()
-    captions = ("image", "θ_s, which is read", "expected from z", "decoded")
-    shown = [
-        widgets.VBox([widgets.Label(caption), picture])
-        for caption, picture in zip(captions, pictures, strict=True)
-    ]
-    half = len(moves) // 2
+    half = (len(moves) + 1) // 2
     columns = ([*sliders.values(), reset], moves[:half], moves[half:])
+    captions = map(widgets.Label, ("image", "θ_s, which is read", "expected from z", "decoded"))
+    shown = [widgets.VBox(pair) for pair in zip(captions, pictures, strict=True)]
     return widgets.VBox([widgets.HBox([*map(widgets.VBox, columns)]), widgets.HBox(shown)])
 
 

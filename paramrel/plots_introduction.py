@@ -74,7 +74,7 @@ def distributions(found: Sequence[Moment], pixel: tuple[int, int]) -> Figure:
 
 
 def _marked_image(axis: Axes, image: Tensor, pixel: tuple[int, int]) -> None:
-    axis.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+    axis.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=1)
     corner = (pixel[1] - 0.5, pixel[0] - 0.5)
     axis.add_patch(plt.Rectangle(corner, 1, 1, fill=False, ec=METHOD_COLORS["vae"], lw=2.5))
     axis.set(xticks=[], yticks=[])
@@ -85,7 +85,13 @@ def _class_bars(axis: Axes, moment: Moment) -> None:
     bars |= {f"output p_O: {LABELS[n]}": (p, METHOD_COLORS[n]) for n, p in moment.outputs.items()}
     width = 0.8 / len(bars)
     for number, (label, (probs, color)) in enumerate(bars.items()):
-        axis.bar(np.arange(2) + (number - 1) * width, probs, width * 0.95, color=color, label=label)
+        axis.bar(
+            np.arange(2) + (number - 1) * width,
+            probs.numpy(),
+            width * 0.95,
+            color=color,
+            label=label,
+        )
     axis.set(xticks=[0, 1], xticklabels=["white", "black"], ylim=(0, 1.65), yticks=[0, 0.5, 1])
 
 
@@ -192,7 +198,9 @@ def framework(model: FlowAutoencoder, x: Tensor, s: float, t: float, seed: int) 
 
 def _picture_box(axis: Axes, corner: tuple[float, float], image: Tensor, label: str) -> None:
     x, y = corner
-    axis.imshow(image, extent=(x, x + 1.1, y, y + 1.1), cmap="gray_r", vmin=0, vmax=1, zorder=2)
+    axis.imshow(
+        image.numpy(), extent=(x, x + 1.1, y, y + 1.1), cmap="gray_r", vmin=0, vmax=1, zorder=2
+    )
     axis.add_patch(plt.Rectangle(corner, 1.1, 1.1, fill=False, ec="0.4", zorder=3))
     axis.text(x + 0.55, y - 0.06, label, ha="center", va="top", fontsize=10)
 

@@ -1,6 +1,7 @@
 """The digits: what the pinned file holds, what its records say, how damage is told."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +59,12 @@ def test_the_split_is_stratified_70_10_20_and_no_digit_is_in_two_parts():
 
 
 def test_the_writer_makes_the_very_bytes_that_data_dvc_pins(tmp_path):
-    pinned = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]["md5"]
+    pinned = yaml.safe_load((ROOT / "data.dvc").read_text(encoding="utf-8"))["outs"][0]["md5"]
+    listing = (ROOT / ".dvc/store/files/md5" / pinned[:2] / pinned[2:]).read_bytes()
+    assert pinned == f"{md5(listing)}.dir"
+    files = {entry["relpath"]: entry["md5"] for entry in json.loads(listing)}
     content = write_digits(tmp_path).read_bytes()
-    listing = f'[{{"md5": "{md5(content)}", "relpath": "digits.npz"}}]'
-    assert pinned == f"{md5(listing.encode())}.dir"
+    assert files["digits.npz"] == md5(content)
     assert (DATA / "digits.npz").read_bytes() == content
 
 
