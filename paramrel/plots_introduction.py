@@ -13,7 +13,7 @@ from matplotlib.patches import FancyBboxPatch
 from scipy.stats import norm
 from torch import Generator, Tensor
 
-from paramrel.introduction import Moment, shapes
+from paramrel.introduction import Moment, Shapes, shapes
 from paramrel.model import FlowAutoencoder
 from paramrel.plots import METHOD_COLORS
 from paramrel.plots_flows import grey
@@ -25,6 +25,7 @@ LABELS = {
     "paramrel_same": "code of the same time",
     "paramrel": "code of a later time",
 }
+STYLES = {"θ alone": "-.", "bfn": "-", "paramrel_same": ":", "paramrel": "--"}
 
 
 def one_pixel(paths: Tensor, alpha: float, shown: int = 12) -> Figure:
@@ -96,14 +97,12 @@ def _class_bars(axis: Axes, moment: Moment) -> None:
 
 
 def _message_densities(axis: Axes, moment: Moment) -> None:
-    for number, (name, message) in enumerate(moment.messages.items()):
-        y, sender, receiver = message.densities()
-        if not number:
-            axis.fill_between(y, sender, color=SENDER, lw=0, label="sender p_S")
-        style = "--" if number else "-"
-        axis.plot(
-            y, receiver, style, color=METHOD_COLORS[name], label=f"receiver p_R: {LABELS[name]}"
-        )
+    y, sender, _ = next(iter(moment.messages.values())).densities()
+    axis.fill_between(y, sender, color=SENDER, lw=0, label="sender p_S")
+    for name, message in moment.messages.items():
+        line = dict(color=METHOD_COLORS[name], ls=STYLES[name])
+        y, _, receiver = message.densities()
+        axis.plot(y, receiver, **line, label=f"receiver p_R: {LABELS[name]}")
     prices = " and ".join(f"{message.kl:.2f}" for message in moment.messages.values())
     axis.set(xlabel="next message y", yticks=[], xlim=(-4.5, 4.5), ylim=(0, 0.95))
     axis.set_title(f"prices {prices} nats", fontsize="small")
@@ -112,13 +111,11 @@ def _message_densities(axis: Axes, moment: Moment) -> None:
 def price_curves(tables: Mapping[str, pd.DataFrame], levels: Mapping[str, float]) -> Figure:
     """Draw what has been paid up to each time; levels: horizontal lines by name, nats."""
     figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    styles = {"θ alone": (THETA, "-.", "θ alone, no network")}
-    styles |= {
-        n: (METHOD_COLORS[n], s, LABELS[n]) for n, s in zip(LABELS, ("-", ":", "--"), strict=True)
-    }
+    colors = METHOD_COLORS | {"θ alone": THETA}
+    labels = LABELS | {"θ alone": "θ alone, no network"}
     for name, table in tables.items():
-        color, style, label = styles[name]
-        axis.plot(table["t"], table["paid"], style, color=color, lw=2.5, label=label)
+        line = dict(color=colors[name], ls=STYLES[name], lw=2.5, label=labels[name])
+        axis.plot(table["t"], table["paid"], **line)
     for name, level in levels.items():
         axis.axhline(level, color="0.7", lw=1)
         axis.annotate(name, (0, level), va="bottom", fontsize="small", color="0.4")
@@ -142,65 +139,47 @@ def framework(model: FlowAutoencoder, x: Tensor, s: float, t: float, seed: int) 
     out = model.output_distribution(theta_t, model.encode_theta(theta_s, s_).mean, t_, s_)
     figure, axis = plt.subplots(figsize=(11, 5), layout="constrained")
     axis.axis("off")
-    pictures = (
-        ((0.0, 2.2), x, f"image x\n{found.x}"),
-        ((2.3, 3.6), grey(theta_s), f"θ at s = {s:g}\n{found.theta}"),
-        ((2.3, 0.9), grey(theta_t), f"θ at t = {t:g}\n{found.theta}"),
-        ((9.3, 0.9), grey(out), f"output $p_O$\n{found.output}"),
-    )
-    for corner, image, label in pictures:
-        _picture_box(axis, corner, image[0, 0], label)
-    encoder, code, loss = (METHOD_COLORS[name] for name in ("paramrel", "paramrel_same", "bfn"))
-    boxes = (
-        ((4.7, 3.6), 1.9, f"self-encoder\n$q(z | θ_s, s)$\n{found.encoder:,} parameters", encoder),
-        ((7.3, 3.6), 1.2, f"code z\n({found.z[0]})", code),
-        (
-            (5.6, 0.9),
-            2.2,
-            f"decoder, a U-Net,\nis told z, t and s\n{found.decoder:,} parameters",
-            encoder,
-        ),
-        ((9.0, 3.6), 1.7, "loss: price of the\nnext message\nabout x, in nats", loss),
-    )
-    for corner, width, label, color in boxes:
-        _box(axis, corner, width, label, color)
-    arrows = (
-        ((1.2, 3.0), (2.2, 4.0), "", (0, 0)),
-        ((1.2, 2.5), (2.2, 1.5), "", (0, 0)),
-        ((3.5, 4.15), (4.6, 4.15), f"{found.network_input}", (0, 0.08)),
-        ((6.7, 4.15), (7.2, 4.15), "", (0, 0)),
-        ((3.5, 1.45), (5.5, 1.45), f"{found.network_input}", (0, 0.08)),
-        ((7.9, 3.5), (7.0, 2.1), "", (0, 0)),
-        ((7.9, 1.45), (9.2, 1.45), f"{found.raw}", (0, 0.08)),
-        ((9.85, 2.1), (9.85, 3.5), "", (0, 0)),
-    )
-    for start, end, label, shift in arrows:
-        _arrow(axis, start, end, label, shift)
-    notes = (
-        ((1.15, 4.0), "messages about x\nup to time s"),
-        ((1.15, 1.2), "others, up to\ntime t ≤ s"),
-    )
-    for place, note in notes:
-        axis.text(*place, note, ha="center", fontsize=9, color="0.25")
-    loop = dict(arrowstyle="-|>", ls="--", color="0.45", connectionstyle="bar,fraction=-0.09")
-    axis.annotate("", (2.85, 0.2), (9.85, 0.2), arrowprops=loop)
-    axis.text(
-        6.35,
-        -0.32,
-        "to sample: a message about x' drawn from $p_O$ moves θ on",
-        ha="center",
-        va="bottom",
-        fontsize=9,
-    )
+    _picture_box(axis, (0.0, 2.2), x, f"image x\n{found.x}")
+    _picture_box(axis, (2.3, 3.6), grey(theta_s), f"θ at s = {s:g}\n{found.theta}")
+    _picture_box(axis, (2.3, 0.9), grey(theta_t), f"θ at t = {t:g}\n{found.theta}")
+    _picture_box(axis, (9.3, 0.9), grey(out), f"output $p_O$\n{found.output}")
+    _boxes(axis, found)
+    _arrows(axis, found)
     axis.set(xlim=(-0.2, 11), ylim=(-0.6, 4.9), aspect="equal")
     return figure
 
 
+def _boxes(axis: Axes, found: Shapes) -> None:
+    encoder = f"self-encoder\n$q(z | θ_s, s)$\n{found.encoder:,} parameters"
+    decoder = f"decoder, a U-Net,\nis told z, t and s\n{found.decoder:,} parameters"
+    loss = "loss: price of the\nnext message\nabout x, in nats"
+    _box(axis, (4.7, 3.6), 1.9, encoder, METHOD_COLORS["paramrel"])
+    _box(axis, (5.6, 0.9), 2.2, decoder, METHOD_COLORS["paramrel"])
+    _box(axis, (7.3, 3.6), 1.2, f"code z\n({found.z[0]})", METHOD_COLORS["paramrel_same"])
+    _box(axis, (9.0, 3.6), 1.7, loss, METHOD_COLORS["bfn"])
+
+
+def _arrows(axis: Axes, found: Shapes) -> None:
+    _arrow(axis, (1.2, 3.0), (2.2, 4.0))
+    _note(axis, (1.15, 4.0), "messages about x\nup to time s")
+    _arrow(axis, (1.2, 2.5), (2.2, 1.5))
+    _note(axis, (1.15, 1.2), "others, up to\ntime t ≤ s")
+    _arrow(axis, (3.5, 4.15), (4.6, 4.15), f"{found.network_input}")
+    _arrow(axis, (6.7, 4.15), (7.2, 4.15))
+    _arrow(axis, (3.5, 1.45), (5.5, 1.45), f"{found.network_input}")
+    _arrow(axis, (7.9, 3.5), (7.0, 2.1))
+    _arrow(axis, (7.9, 1.45), (9.2, 1.45), f"{found.raw}")
+    _arrow(axis, (9.85, 2.1), (9.85, 3.5))
+    loop = dict(arrowstyle="-|>", ls="--", color="0.45", connectionstyle="bar,fraction=-0.09")
+    axis.annotate("", (2.85, 0.2), (9.85, 0.2), arrowprops=loop)
+    _note(axis, (6.35, -0.32), "to sample: a message about x' drawn from $p_O$ moves θ on")
+
+
 def _picture_box(axis: Axes, corner: tuple[float, float], image: Tensor, label: str) -> None:
+    """image: (1, 1, H, W), 0 white to 1 black."""
     x, y = corner
-    axis.imshow(
-        image.numpy(), extent=(x, x + 1.1, y, y + 1.1), cmap="gray_r", vmin=0, vmax=1, zorder=2
-    )
+    extent = (x, x + 1.1, y, y + 1.1)
+    axis.imshow(image[0, 0].numpy(), extent=extent, cmap="gray_r", vmin=0, vmax=1, zorder=2)
     axis.add_patch(plt.Rectangle(corner, 1.1, 1.1, fill=False, ec="0.4", zorder=3))
     axis.text(x + 0.55, y - 0.06, label, ha="center", va="top", fontsize=10)
 
@@ -211,7 +190,10 @@ def _box(axis: Axes, corner: tuple[float, float], width: float, label: str, colo
     axis.text(corner[0] + width / 2, corner[1] + 0.55, label, ha="center", va="center", fontsize=10)
 
 
-def _arrow(axis: Axes, start: tuple, end: tuple, label: str, shift: tuple[float, float]) -> None:
+def _arrow(axis: Axes, start: tuple, end: tuple, label: str = "") -> None:
     axis.annotate("", end, start, arrowprops=dict(arrowstyle="-|>", color="0.25", lw=1.5))
-    middle = [(a + b) / 2 + c for a, b, c in zip(start, end, shift, strict=True)]
-    axis.text(*middle, label, ha="center", va="bottom", fontsize=9, color="0.25")
+    _note(axis, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.08), label)
+
+
+def _note(axis: Axes, place: tuple[float, float], text: str) -> None:
+    axis.text(*place, text, ha="center", va="bottom", fontsize=9, color="0.25")

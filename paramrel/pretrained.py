@@ -68,7 +68,7 @@ def card(run: Run) -> Row:
     """
     row = evaluate(run, EvaluateParams())
     origin = {
-        "title": f"{run.model.method.summary}, on {run.dataset}",
+        "title": f"{run.method} on {run.dataset}, {run.model.method.summary}",
         "command": f"python -m paramrel.pretrained make {run.dataset}",
         "seed": run.seed,
         "steps": run.train.steps,
