@@ -2,8 +2,17 @@
 
 ParamReL on binary digits, and at equal budget its two controls: the reading whose code has the
 decoder's own time, and a plain Bayesian Flow Network. Default `ModelParams`, 1,000 steps of 128
-of the 1,257 training images, seed 0, float32. data.dvc keeps a card of each: its steps, its
-parameters, and what was measured on the test split (N = 360). Made by
+of the 1,257 training images, seed 0, float32. data.dvc keeps a card of each. In short, for the
+360 test images, in nats per image:
+
+| method        | bound on −ln p(x) | a shuffled code adds | probe on codes of s = 1 |
+|---------------|-------------------|----------------------|-------------------------|
+| paramrel      | 24                | 160                  | 0.89                    |
+| paramrel_same | 17                | 0                    | 0.62                    |
+| bfn           | 17                |                      |                         |
+
+They are too small and too few to compare methods by: that is what the study's runs are for.
+The same machine makes the same bytes again with
 
     python -m paramrel.pretrained make digits
     dvc add data && dvc push data
@@ -92,7 +101,7 @@ def _write_card(name: str, entry: Row) -> None:
 
 def main(words: list[str] | None = None) -> None:
     """Run the command; a failure is one sentence and exit status 1."""
-    parser = argparse.ArgumentParser(prog="python -m paramrel.pretrained", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m paramrel.pretrained")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("make", help="train the models of a data set")
     command.add_argument("dataset", choices=METHODS)
