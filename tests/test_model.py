@@ -16,7 +16,7 @@ from paramrel.regularizers import mmd, rate
 from paramrel.training import train
 
 IMAGES = ("digits", "digits_discretized", "digits_continuous")
-DATASETS = (*IMAGES, "digits_mixed", "text")
+DATASETS = (*IMAGES, "digits_mixed", "text", "vectors")
 CODED = [name for name, method in METHODS.items() if method.code != "none"]
 OF_DATA = [name for name, method in METHODS.items() if method.code in ("x", "x_t")]
 BOUNDED = [name for name, method in METHODS.items() if method.no_bound is None]
@@ -27,24 +27,25 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def text(classes=27, length=6, number=64):
-    """Sequences like those of text8, but short and random."""
-    x = torch.randint(classes, (number, length), generator=seeded())
-    part = Split(x, torch.zeros(number).long())
-    return Dataset("text", "categorical", (length,), classes, part, part, part, (), "", "")
+def dataset_of(kind, x, levels=None):
+    """Random data x: (N, ...) as a data set whose parts are all the same."""
+    part = Split(x, torch.zeros(len(x)).long())
+    return Dataset(kind, kind, tuple(x.shape[1:]), levels, part, part, part, (), "", "")
 
 
-def images(size, number=64):
-    """Random binary images of size × size pixels."""
-    x = torch.randint(2, (number, 1, size, size), generator=seeded())
-    part = Split(x, torch.zeros(number).long())
-    return Dataset(f"images {size}", "binary", (1, size, size), 2, part, part, part, (), "", "")
+def images(size):
+    return dataset_of("binary", torch.randint(2, (64, 1, size, size), generator=seeded()), 2)
 
 
 def load(dataset):
+    """A data set by name; by a number, images of that size."""
     if isinstance(dataset, int):
         return images(dataset)
-    return text() if dataset == "text" else load_dataset(dataset)
+    if dataset == "text":  # like text8, but short
+        return dataset_of("categorical", torch.randint(27, (64, 6), generator=seeded()), 27)
+    if dataset == "vectors":
+        return dataset_of("continuous", 2 * torch.rand(64, 5, generator=seeded()) - 1)
+    return load_dataset(dataset)
 
 
 def on(datasets, methods=METHODS):
@@ -401,7 +402,7 @@ def test_records_where_images_are_expected_are_refused_and_the_other_way_round()
 
 @pytest.mark.parametrize("dataset", ["digits_mixed", "text"])
 def test_a_diffusion_of_classes_is_refused_with_the_methods_that_can(dataset):
-    with pytest.raises(ValueError, match=f"infodiffusion cannot model {dataset}: .* paramrel"):
+    with pytest.raises(ValueError, match="infodiffusion cannot model .* paramrel"):
         build_model("infodiffusion", load(dataset), PARAMS)
 
 
