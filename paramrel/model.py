@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -153,29 +154,44 @@ class FlowAutoencoder(nn.Module):
         """Return the constant code (B, d) that a method without codes gives its decoder."""
         return torch.zeros(batch, self.params.code_dim, device=self.device)
 
-    def forward(self, x: Data, generator: Generator | None = None) -> Loss:
-        """Return the training objective of a batch x and its parts, in nats per example."""
+    def forward(
+        self,
+        x: Data,
+        generator: Generator | None = None,
+        rows: slice = slice(None),
+        gather: Callable[[Tensor], Tensor] = lambda codes: codes,
+    ) -> Loss:
+        """Return the training objective of rows of a batch x and its parts, in nats per example.
+
+        Everything random is drawn for the whole batch and then cut, so that the parts of a batch,
+        in turn or in several processes, are what they are in the whole. gather: brings together the
+        codes (rows, d) of all processes, for the divergence belongs to their sample.
+        """
         x = self.to_flow(x)
         t = _low_discrepancy_times(count(x), generator, self.device)
         s = self._training_code_time(t, generator)
-        theta_t = self.flow.sample_theta(x, t, generator=generator)
+        shape = (len(t), self.params.code_dim)
+        theta_t = self.flow.sample_theta(x, t, generator=generator).map(lambda a: a[rows])
+        if self.method.code == "theta":
+            theta_s = self.flow.sample_theta(x, s, generator=generator).map(lambda a: a[rows])
+        x, t, s = each(lambda part: part[rows], x), t[rows], s[rows]
         if self.encoder is None:
             out = self.output_distribution(theta_t, self.no_code(len(t)), t, s)
             data = self.flow.training_loss(x, out, t).mean()
             return Loss(data, data, torch.zeros_like(data), torch.zeros_like(data))
 
         if self.method.code == "theta":
-            theta_s = self.flow.sample_theta(x, s, generator=generator)
             theta_t = theta_t.map(lambda a, b: torch.where(_like(s == t, a), b, a), theta_s)
             posterior = self.encode_theta(theta_s, s)
         else:
             posterior = self.encode(x, s)
-        z = draw(posterior, generator)
+        noise = torch.randn(shape, generator=generator, device=s.device)[rows]
+        z = posterior.mean + posterior.stddev * noise
         out = self.output_distribution(theta_t, z, t, s)
         data = self.flow.training_loss(x, out, t).mean()
         kl = rate(posterior).mean() if self.method.stochastic else torch.zeros_like(data)
-        prior = torch.randn(z.shape, generator=generator, device=z.device)
-        divergence = mmd(z, prior) * self.num_dimensions
+        prior = torch.randn(shape, generator=generator, device=z.device)[rows]
+        divergence = mmd(gather(z), gather(prior)) * self.num_dimensions
         rate_weight, divergence_weight = method_weights(self.method, self.params)
         total = data + rate_weight * kl + divergence_weight * divergence
         return Loss(total, data, kl, divergence)
