@@ -98,6 +98,23 @@ class TrainParams(_Params):
     ema_decay: float = Field(0.99, ge=0, lt=1)
     evaluations: Count = 8
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accumulate: Count = 1
+    compile: bool = False
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Count = 1
+    num_nodes: Count = 1
+    strategy: Literal["auto", "ddp"] = "auto"
+    checkpoint_seconds: float = Field(60.0, ge=0)
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "TrainParams":
+        parts = self.accumulate * self.devices * self.num_nodes
+        if self.batch_size % parts or self.batch_size < 2 * self.accumulate:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of accumulate × devices × "
+                f"num_nodes = {parts}, and at least twice accumulate"
+            )
+        return self
 
 
 class EvaluateParams(_Params):

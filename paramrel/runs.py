@@ -1,29 +1,36 @@
 """A run: a model trained on a data set with a seed, and the file that keeps it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
+from torch import Tensor
 
+from paramrel.checkpoint import locked, write_whole
 from paramrel.data import load_dataset
+from paramrel.data.folders import cache_folder
 from paramrel.model import FlowAutoencoder, build_model
 from paramrel.params import ModelParams, TrainParams
+from paramrel.record import fingerprint, git_revision, recipe, record, weights_hash
 from paramrel.training import train
+
+REMEDY = "free some space or choose another folder, and save it again"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model and where it comes from."""
+    """A trained model and where it comes from; record: see `record.record`."""
 
     dataset: str
     method: str
     seed: int
     model: FlowAutoencoder
     train: TrainParams
+    record: dict[str, object] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -38,19 +45,29 @@ def train_run(
     params: TrainParams,
     progress: bool = True,
 ) -> tuple[Run, pd.DataFrame]:
-    """Build and train a method on a data set; return the run and the history of its losses."""
+    """Build and train a method on a data set; return the run and the history of its losses.
+
+    A training that was interrupted goes on where it was. Raises what `load_dataset`, `build_model`
+    and `train` raise.
+    """
     data = load_dataset(dataset)
+    determined_by = recipe(dataset, method, seed, model, params)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         untrained = build_model(method, data, model)
-    trained, history = train(untrained, data, params, seed, progress)
-    return Run(dataset, method, seed, trained, params), history
+        trained, history = train(untrained, data, params, seed, progress, determined_by)
+    known = record(determined_by, trained.device, len(data.train))
+    return Run(dataset, method, seed, trained, params, known), history
 
 
 def save_run(run: Run, folder: str | Path) -> None:
-    """Write a run's weights and origin as `model.safetensors` into a folder."""
+    """Write a run's weights, origin and record as `model.safetensors` into a folder.
+
+    Equal runs on one machine are equal files. The git revision differs with every commit, so it
+    stands beside them in `revision.json`, which DVC is told to ignore. One process at a time writes
+    into a folder. Raises OSError, and leaves what was there, where the file cannot be written.
+    """
     path = Path(folder) / "model.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
     origin = {
         "dataset": run.dataset,
         "method": run.method,
@@ -59,15 +76,19 @@ def save_run(run: Run, folder: str | Path) -> None:
         "train": run.train.model_dump(),
     }
     weights = {name: value.contiguous() for name, value in run.model.state_dict().items()}
-    part = path.with_suffix(".part")
-    save_file(weights, part, {"paramrel": json.dumps(origin)})
-    part.replace(path)
+    known = run.record | _hashes(origin, weights)
+    content = save(weights, {"paramrel": json.dumps(origin | {"record": known})})
+    lock = cache_folder() / "locks" / f"{fingerprint(str(path.resolve()))[:16]}.lock"
+    with locked(lock, f"writing {path}"):
+        write_whole(path, content, REMEDY)
+        write_whole(path.with_name("revision.json"), json.dumps(git_revision()).encode(), REMEDY)
 
 
 def load_run(folder: str | Path) -> Run:
     """Read a run that `save_run` wrote.
 
-    Raises FileNotFoundError where there is none, ValueError where the file is damaged.
+    Raises FileNotFoundError where there is none, ValueError where the file is damaged or its
+    weights or origin are not those of its record.
     """
     path = Path(folder) / "model.safetensors"
     if not path.is_file():
@@ -76,6 +97,10 @@ def load_run(folder: str | Path) -> Run:
         with safe_open(path, "pt") as file:
             origin = json.loads(file.metadata()["paramrel"])
             weights = {name: file.get_tensor(name) for name in file.keys()}
+        known = origin.pop("record")
+        for part, hashed in _hashes(origin, weights).items():
+            if known[part] != hashed:
+                raise ValueError(f"its {part} are not those of its record")
         params = ModelParams.model_validate(origin["model"])
         model = build_model(origin["method"], load_dataset(origin["dataset"]), params)
         model.load_state_dict(weights)
@@ -86,4 +111,10 @@ def load_run(folder: str | Path) -> Run:
             "`dvc repro` to train it again"
         ) from error
     train_params = TrainParams.model_validate(origin["train"])
-    return Run(origin["dataset"], origin["method"], origin["seed"], model.eval(), train_params)
+    return Run(
+        origin["dataset"], origin["method"], origin["seed"], model.eval(), train_params, known
+    )
+
+
+def _hashes(origin: dict[str, object], weights: dict[str, Tensor]) -> dict[str, str]:
+    return {"parameters": fingerprint(origin), "weights": weights_hash(weights)}

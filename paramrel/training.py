@@ -1,26 +1,46 @@
-"""One training loop for every method, on Lightning Fabric."""
+"""One training loop for every method, on Lightning Fabric; `python -m paramrel.training` runs it.
 
+The same loop serves a notebook, `dvc repro`, `torchrun` and SLURM. Given the recipe of a run, it
+can be interrupted at any moment and goes on from its last checkpoint.
+"""
+
+import argparse
+import json
 import math
-from collections.abc import Callable, Iterator
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from time import monotonic
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import Generator, Tensor
-from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
+from lightning_fabric.utilities import rank_zero_only
+from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
+from paramrel.checkpoint import Checkpoints, write_whole
 from paramrel.data import Dataset
 from paramrel.data.subset import subset
+from paramrel.devices import gather, naming_memory, start_fabric
 from paramrel.model import Data, FlowAutoencoder, Loss, NLLBound
-from paramrel.params import TrainParams
+from paramrel.params import TrainParams, load_params
+from paramrel.paths import study_root
+from paramrel.progress import Progress
+from paramrel.record import resume_folder
+from paramrel.signals import noted_signals, obey
 
 VALIDATED = 1000  # validation examples, at most
 
 
 def train(
-    model: FlowAutoencoder, data: Dataset, params: TrainParams, seed: int, progress: bool = True
+    model: FlowAutoencoder,
+    data: Dataset,
+    params: TrainParams,
+    seed: int,
+    progress: bool = True,
+    recipe: dict[str, object] | None = None,
 ) -> tuple[FlowAutoencoder, pd.DataFrame]:
     """Train a model and return it with its averaged weights, and the history of the losses.
 
@@ -28,75 +48,146 @@ def train(
     before, and, on the validation split with the averaged weights, the data term and the bound on
     −ln p(x) where the method has one; nats per example.
     The same seed gives the same weights on the same machine.
+
+    recipe: what determines the run (`record.recipe`). With it checkpoints are kept, the training
+    goes on from the last one, to the very same weights on a CPU, and at its end they are deleted.
+    Without it nothing is written. SIGINT and SIGTERM are obeyed after the step and a checkpoint.
+
+    Raises FloatingPointError where a loss or gradient is not finite, MemoryError, ValueError where
+    the machine lacks what params ask for, TimeoutError where another process trains the same run,
+    OSError where a checkpoint cannot be written.
     """
-    fabric = Fabric(devices=1, precision=params.precision)
-    generator = Generator(fabric.device).manual_seed(seed)
-    model = model.to(fabric.device, memory_format=torch.channels_last)  # faster convolutions
-    average = AveragedModel(model, multi_avg_fn=_moving_average(params.ema_decay))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), params.learning_rate, (0.9, 0.98),
-        weight_decay=params.weight_decay, fused=True,
-    )  # fmt: skip
-    schedule = LambdaLR(optimizer, _warm_up_then_cosine(params.steps))
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    order = Generator().manual_seed(seed)  # of the examples, which stay where they are stored
-    batches = _batches(len(data.train), params.batch_size, order)
+    fabric = start_fabric(params)
+    with ExitStack() as stack:
+        stack.enter_context(naming_memory())
+        checkpoints = None
+        if recipe and fabric.is_global_zero:
+            checkpoints = Checkpoints(resume_folder(recipe, fabric.device))
+            stack.enter_context(checkpoints.locked())
+        model = model.to(fabric.device, memory_format=torch.channels_last)  # faster convolutions
+        state = Progress(model, params, seed)
+        content = fabric.broadcast(checkpoints.newest() if checkpoints else None)
+        if content:
+            state.restore(content)
+        noted = _train(fabric, state, data, params, seed, checkpoints, progress)
+        if noted is None and checkpoints:
+            checkpoints.clear()
+    if noted is not None:
+        obey(noted)
+    return state.average.module.eval(), pd.DataFrame(state.history)
+
+
+def _train(
+    fabric: Fabric,
+    state: Progress,
+    data: Dataset,
+    params: TrainParams,
+    seed: int,
+    checkpoints: Checkpoints | None,
+    progress: bool,
+) -> list[int] | None:
+    """Do the steps that are left; return the signals that cut them short, None at the end."""
+    for network in state.model.children() if params.compile else ():
+        network.compile()
+    wrapped, optimizer = fabric.setup(state.model, state.optimizer)
     validation = fabric.to_device(subset(data, VALIDATED).validation.x)
     interval = math.ceil(params.steps / params.evaluations)
-    history, losses = [], []
-    bar = tqdm(range(1, params.steps + 1), "training", disable=not progress, mininterval=2)
-    for step in bar:
-        x = fabric.to_device(data.train.draw(next(batches), order))
-        loss = wrapped(x, generator)
-        optimizer.zero_grad()
-        fabric.backward(loss.total)
-        norm = fabric.clip_gradients(
-            wrapped, optimizer, max_norm=params.gradient_clip, error_if_nonfinite=False
-        )
-        if not (loss.total + norm).isfinite():
-            raise FloatingPointError(
-                f"at step {step} the loss is {loss.total.item():g} and its gradient's norm "
-                f"{norm.item():g}; lower train.learning_rate or train.gradient_clip"
+    saved = monotonic()
+    bar = tqdm(
+        desc="training",
+        total=params.steps,
+        initial=state.step,
+        disable=not (progress and fabric.is_global_zero),
+        mininterval=2,
+    )
+    with bar, noted_signals() as noted:
+        while state.step < params.steps:
+            index = state.next_batch(len(data.train), params.batch_size)
+            x = fabric.to_device(data.train.draw(index, state.order))
+            optimizer.zero_grad()
+            losses = _backward(fabric, wrapped, x, state.noise, params)
+            losses, stop = _agreed(fabric, losses, bool(noted))
+            norm = fabric.clip_gradients(
+                wrapped, optimizer, max_norm=params.gradient_clip, error_if_nonfinite=False
             )
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(model)
-        losses.append(torch.stack([part.detach() for part in loss]))
-        if step % interval == 0 or step == params.steps:
-            history.append(
-                {"step": step} | _row(losses) | _validate(average.module, validation, seed)
-            )
-            losses.clear()
-            bar.set_postfix(validation=f"{history[-1]['validation_data']:.2f}")
-    return average.module.eval(), pd.DataFrame(history)
+            if not (losses[0] + norm).isfinite():
+                _fail(state, params, index, losses[0].item(), norm.item(), checkpoints)
+            optimizer.step()
+            state.schedule.step()
+            state.average.update_parameters(state.model)
+            state.losses.append(losses)
+            state.step += 1
+            if state.step % interval == 0 or state.step == params.steps:
+                row = _validate(state.average.module, validation, seed)
+                state.history.append({"step": state.step} | _row(state.losses) | row)
+                state.losses.clear()
+                bar.set_postfix(validation=f"{row['validation_data']:.2f}")
+            bar.update()
+            due = monotonic() - saved >= params.checkpoint_seconds and state.step < params.steps
+            if checkpoints and (stop or due):
+                checkpoints.save(state.step, state.to_bytes())
+                saved = monotonic()
+            if stop:
+                return noted
+    return None
 
 
-def _warm_up_then_cosine(steps: int) -> Callable[[int], float]:
-    """Learning rate, as a share of the highest: up in a tenth of the steps, down to zero."""
-    warm_up = max(steps // 10, 1)
-    return lambda step: min((step + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * step / steps))
+def _backward(
+    fabric: Fabric, wrapped: nn.Module, x: Data, noise: Generator, params: TrainParams
+) -> Tensor:
+    """Add up the gradients of a batch's parts; return the mean of their losses, (4,).
+
+    Each process takes its rows of each part. All parts see the randomness of the whole batch.
+    """
+    before, losses = noise.get_state(), []
+    size = params.batch_size // (params.accumulate * fabric.world_size)
+    for part in range(params.accumulate):
+        noise.set_state(before)
+        start = (part * fabric.world_size + fabric.global_rank) * size
+        # The processes' gradients meet once, after the last part.
+        alone = fabric.world_size > 1 and part < params.accumulate - 1
+        with fabric.no_backward_sync(wrapped, enabled=alone):
+            loss = wrapped(x, noise, slice(start, start + size), partial(gather, fabric))
+            fabric.backward(loss.total / params.accumulate)
+        losses.append(torch.stack([term.detach() for term in loss]))
+    return torch.stack(losses).mean(0)
 
 
-def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    """Exponential average whose memory grows from 10 steps, so that short runs forget the start."""
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], values: list[Tensor], number: Tensor) -> None:
-        weight = 1 - min(decay, (1 + number.item()) / (10 + number.item()))
-        for average, value in zip(averages, values, strict=True):
-            average.lerp_(value, weight)
-
-    return update
+def _agreed(fabric: Fabric, losses: Tensor, stop: bool) -> tuple[Tensor, bool]:
+    """Return the mean losses of all processes, and whether one of them was asked to stop."""
+    if fabric.world_size == 1:
+        return losses, stop
+    flag = losses.new_tensor([stop])
+    mean = fabric.all_reduce(torch.cat([losses, flag]), reduce_op="mean")
+    return mean[:-1], bool(mean[-1] > 0)
 
 
-def _batches(number: int, size: int, generator: Generator) -> Iterator[Tensor]:
-    """Yield indices of batches for ever; every example comes once before any comes again."""
-    order = torch.empty(0, dtype=torch.long)
-    while True:
-        while len(order) < size:
-            order = torch.cat([order, torch.randperm(number, generator=generator)])
-        batch, order = order[:size], order[size:]
-        yield batch
+def _fail(
+    state: Progress,
+    params: TrainParams,
+    index: Tensor,
+    loss: float,
+    norm: float,
+    checkpoints: Checkpoints | None,
+) -> None:
+    """Raise FloatingPointError with what led there, which also goes to failure.json."""
+    cause = {
+        "step": state.step + 1,
+        "loss": str(loss),  # JSON has no word for NaN
+        "gradient_norm": str(norm),
+        "train": params.model_dump(),
+        "model": state.model.params.model_dump(by_alias=True),
+        "examples": index.tolist(),
+    }
+    if checkpoints:
+        text = json.dumps(cause, indent=2) + "\n"
+        write_whole(checkpoints.folder / "failure.json", text.encode(), "free some space")
+    raise FloatingPointError(
+        f"at step {cause['step']} the loss is {loss:g} and its gradient's norm {norm:g}; lower "
+        "train.learning_rate or train.gradient_clip, which starts afresh, or start again as it is, "
+        f"which goes on from the last good checkpoint; training examples {cause['examples']}, "
+        f"train {cause['train']}, model {cause['model']}"
+    )
 
 
 def _row(losses: list[Tensor]) -> dict[str, float]:
@@ -120,3 +211,31 @@ def _bound(bound: NLLBound) -> dict[str, float]:
         "validation_transmission": bound.transmission.mean().item(),
         "validation_rate": bound.rate.mean().item(),
     }
+
+
+def main(words: list[str] | None = None) -> None:
+    """Train one run of params.yaml and keep it; a failure is one sentence and exit status 1."""
+    from paramrel.results import write_table
+    from paramrel.runs import save_run, train_run  # which import this module
+
+    parser = argparse.ArgumentParser(prog="python -m paramrel.training", description=main.__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("method")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--out", type=Path, help="its folder; by default results/runs/KEY")
+    wanted = parser.parse_args(words)
+    try:
+        params = load_params()
+        torch.set_num_threads(params.threads)
+        run, history = train_run(
+            wanted.dataset, wanted.method, wanted.seed, params.model, params.train
+        )
+        out = wanted.out or study_root() / "results" / "runs" / run.key
+        rank_zero_only(save_run)(run, out)
+        rank_zero_only(write_table)(history, out / "history.csv")
+    except (OSError, ValueError, ArithmeticError, MemoryError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -56,6 +56,10 @@ def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
         ({"model.conditioning": "film"}, "model.conditioning = 'film'"),
         ({"model.blocks": [1]}, "blocks"),
         ({"train.precision": "8-bit"}, "train.precision = '8-bit'"),
+        ({"train.strategy": "fsdp"}, "train.strategy = 'fsdp'"),
+        ({"train.accumulate": 3}, "batch_size 128 must be a multiple of accumulate × .* = 3"),
+        ({"train.devices": 5}, "batch_size 128 must be a multiple of .* = 5"),
+        ({"train.accumulate": 128}, "and at least twice accumulate"),
         ({"ablation.methods": ["paramrle"]}, "did you mean 'paramrel'"),
         (
             {"ablation.methods": ["bfn"]},

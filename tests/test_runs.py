@@ -1,8 +1,14 @@
 """Runs are kept, come back as they were, and damaged files are refused."""
 
+import errno
+import json
+
 import pytest
 import torch
+from filelock import FileLock
+from safetensors import safe_open
 
+from paramrel.data import load_dataset
 from paramrel.params import ModelParams, TrainParams
 from paramrel.runs import load_run, save_run, train_run
 
@@ -13,6 +19,11 @@ SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 def run():
     params = TrainParams(steps=2, batch_size=16, evaluations=1)
     return train_run("digits", "paramrel", 3, SMALL, params, progress=False)[0]
+
+
+def metadata(path):
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["paramrel"])
 
 
 def test_a_saved_run_comes_back_with_its_weights_and_its_origin(run, tmp_path):
@@ -62,16 +73,56 @@ def test_a_damaged_run_is_refused_by_name(run, tmp_path, damage):
         load_run(tmp_path)
 
 
+@pytest.mark.parametrize("part", ["weights", "parameters"])
+def test_a_run_that_does_not_match_its_record_is_refused(run, tmp_path, part):
+    from safetensors.torch import load_file, save_file
+
+    save_run(run, tmp_path)
+    path = tmp_path / "model.safetensors"
+    weights, origin = load_file(path), metadata(path)
+    if part == "weights":
+        next(iter(weights.values())).flatten()[0] += 1
+    else:
+        origin["seed"] = 4
+    save_file(weights, path, {"paramrel": json.dumps(origin)})
+    with pytest.raises(ValueError, match=f"its {part} are not those of its record"):
+        load_run(tmp_path)
+
+
+def test_a_run_says_what_it_was_made_with_and_equal_runs_are_equal_files(run, tmp_path):
+    again = train_run("digits", "paramrel", 3, SMALL, run.train, progress=False)[0]
+    for number, each in enumerate((run, again)):
+        save_run(each, tmp_path / str(number))
+    first, second = (tmp_path / n / "model.safetensors" for n in "01")
+    assert first.read_bytes() == second.read_bytes()
+    record = metadata(first)["record"]
+    assert record["torch"] == torch.__version__ and record["device"] in ("cpu", "cuda")
+    assert record["examples"] == len(load_dataset("digits").train)
+    assert record["threads"] == torch.get_num_threads()
+    revision = json.loads((tmp_path / "0" / "revision.json").read_text())
+    assert set(revision) == {"commit", "modified"}
+    assert load_run(tmp_path / "0").record == record
+
+
+def test_two_processes_never_write_one_run_folder(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path))
+    monkeypatch.setattr("paramrel.checkpoint.PATIENCE", 0.1)
+    save_run(run, tmp_path / "out")
+    (lock,) = (tmp_path / "locks").iterdir()
+    with FileLock(lock), pytest.raises(TimeoutError, match="another process has been writing"):
+        save_run(run, tmp_path / "out")
+
+
 def test_an_interrupted_write_leaves_the_run_that_was_there(run, tmp_path, monkeypatch):
     save_run(run, tmp_path)
 
-    def fail(weights, path, metadata):
-        path.write_bytes(b"half of it")
-        raise OSError("disk full")
+    def fail(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("paramrel.runs.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match=f"to {tmp_path} .No space left on device.; free some space"):
         save_run(run, tmp_path)
+    assert list(tmp_path.glob("*.part")) == []
     assert load_run(tmp_path).key == run.key
 
 

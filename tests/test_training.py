@@ -84,9 +84,9 @@ def test_every_example_is_seen_once_before_any_is_seen_again():
         def __deepcopy__(self, memo):
             return self
 
-        def forward(self, x, generator):
+        def forward(self, x, generator, *parts):
             seen.append(x)
-            return self.model(x, generator)
+            return self.model(x, generator, *parts)
 
     number = len(data.train)
     params = SHORT.model_copy(update={"steps": 2 * (number // 32) + 3, "evaluations": 1})

@@ -1,0 +1,91 @@
+"""Which processes and devices a training runs on, and what is said where it cannot."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from torch import Tensor
+
+from paramrel.params import TrainParams
+
+
+def start_fabric(params: TrainParams) -> Fabric:
+    """Return the Fabric of one process of a training; ValueError where the machine lacks a thing.
+
+    Several processes are started by `torchrun` or by SLURM's `srun`, never from here.
+    """
+    gpu = params.accelerator != "cpu" and torch.cuda.is_available()
+    _check(params, gpu)
+    processes = params.devices * params.num_nodes
+    fabric = Fabric(
+        accelerator="cuda" if gpu else "cpu",
+        devices=params.devices,
+        num_nodes=params.num_nodes,
+        strategy="ddp" if processes > 1 else params.strategy,
+        precision=params.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _check(params: TrainParams, gpu: bool) -> None:
+    processes, started = params.devices * params.num_nodes, _processes()
+    if processes != started:
+        raise ValueError(
+            f"train.devices × train.num_nodes is {processes}, but the number of processes started "
+            f"is {started}; make them equal, or run `torchrun --nproc-per-node {params.devices} -m "
+            "paramrel.training DATASET METHOD SEED` on each node"
+        )
+    if params.accelerator == "gpu" and not gpu:
+        raise ValueError(
+            "train.accelerator is gpu, but PyTorch sees no GPU here; choose auto or cpu"
+        )
+    if gpu and params.devices > torch.cuda.device_count():
+        raise ValueError(
+            f"train.devices is {params.devices}, but this machine has "
+            f"{torch.cuda.device_count()} GPUs; choose no more, or train.accelerator cpu"
+        )
+    if gpu and params.precision == "bf16-mixed" and not torch.cuda.is_bf16_supported(False):
+        raise ValueError(
+            f"train.precision is bf16-mixed, which {torch.cuda.get_device_name()} lacks; "
+            "choose 32-true"
+        )
+
+
+def _processes() -> int:
+    """How many processes were started for this training."""
+    for environment in (TorchElasticEnvironment, SLURMEnvironment):
+        if environment.detect():
+            return environment().world_size()
+    return 1
+
+
+def gather(fabric: Fabric, values: Tensor) -> Tensor:
+    """Return the rows, (b, d), of all processes one after another.
+
+    A process has gradients of its own rows alone. They are multiplied by the number of processes,
+    for the gradients of the parameters will be averaged over these.
+    """
+    if fabric.world_size == 1:
+        return values
+    fixed = values.detach().contiguous()
+    rows = [torch.empty_like(fixed) for _ in range(fabric.world_size)]
+    torch.distributed.all_gather(rows, fixed)
+    rows[fabric.global_rank] = fixed + fabric.world_size * (values - fixed)
+    return torch.cat(rows)
+
+
+@contextmanager
+def naming_memory() -> Iterator[None]:
+    """Say what to change where the memory does not suffice: MemoryError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise MemoryError(
+            "a batch does not fit into memory; raise train.accumulate (which cuts it into parts) "
+            "or lower train.batch_size or model.channels"
+        ) from error

@@ -1,0 +1,98 @@
+"""A batch in parts, in turn or in several processes, trains as the whole batch does."""
+
+import socket
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paramrel.params import ModelParams, TrainParams
+from paramrel.runs import load_run, train_run
+
+SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
+PARAMS = TrainParams(steps=50, batch_size=16, evaluations=50, accelerator="cpu")
+CRASH = """
+from paramrel.progress import Progress
+original = Progress.next_batch
+def next_batch(self, *arguments):
+    if self.step == 10:
+        raise SystemExit(7)
+    return original(self, *arguments)
+Progress.next_batch = next_batch
+"""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start_processes(number, start, out, params, **options):
+    """Start a training in several processes, with the environment that torchrun gives them."""
+    shared = {
+        "WORLD_SIZE": str(number),
+        "LOCAL_WORLD_SIZE": str(number),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "TORCHELASTIC_RUN_ID": "test",
+        "GROUP_RANK": "0",
+    }
+    params = params.model_copy(update={"devices": number})
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(number)]
+    return [start(out, params, **options, **shared, **rank) for rank in ranks]
+
+
+def finish(processes, code=0):
+    for process in processes:
+        process.join()
+    assert {process.exitcode for process in processes} == {code}
+
+
+def losses(folder):
+    return pd.read_csv(folder / "history.csv")
+
+
+def relative_error(a, b):
+    """The largest difference of two histories, each column relative to its largest value."""
+    return float(((a - b).abs().max() / b.abs().max().clip(lower=1e-9)).max())
+
+
+@pytest.mark.parametrize("method", ["paramrel", "ae", "infodiffusion"])
+def test_two_processes_have_the_losses_of_one_with_the_whole_batch(start, tmp_path, method):
+    two = start_processes(2, start, tmp_path / "two", PARAMS, method=method)
+    one = start(tmp_path / "one", PARAMS, method=method)
+    finish([*two, one])
+    assert len(losses(tmp_path / "one")) == 50
+    assert relative_error(losses(tmp_path / "two"), losses(tmp_path / "one")) < 1e-4
+
+
+def test_a_checkpoint_moves_between_numbers_of_processes(start, cache, tmp_path):
+    params = PARAMS.model_copy(update={"steps": 20, "evaluations": 20, "checkpoint_seconds": 0.0})
+    whole = start(tmp_path / "whole", params)
+    finish([whole])
+    finish(start_processes(2, start, tmp_path / "down", params, before=CRASH), code=7)
+    finish([start(tmp_path / "down", params)])
+    finish([start(tmp_path / "up", params, before=CRASH)], code=7)
+    finish(start_processes(2, start, tmp_path / "up", params))
+    for name in ("down", "up"):
+        assert relative_error(losses(tmp_path / name), losses(tmp_path / "whole")) < 1e-4
+        assert load_run(tmp_path / name).key == "digits-paramrel-0"
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    """Of a method without a divergence, which is that of each part's own sample."""
+    params = PARAMS.model_copy(update={"steps": 20, "evaluations": 5})
+    histories = [
+        train_run("digits", "vae", 0, SMALL, params.model_copy(update=change), progress=False)[1]
+        for change in ({}, {"accumulate": 4})
+    ]
+    whole, parts = (h.drop(columns="train_divergence") for h in histories)
+    assert relative_error(parts, whole) < 1e-4
+
+
+def test_accumulation_trains_a_code_with_a_divergence_too():
+    params = PARAMS.model_copy(update={"steps": 40, "evaluations": 2, "accumulate": 2})
+    _, history = train_run("digits", "paramrel", 0, SMALL, params, progress=False)
+    assert np.isfinite(history).all(axis=None)
+    assert history["train_total"].iloc[-1] < 0.9 * history["train_total"].iloc[0]
