@@ -5,7 +5,12 @@ import socket
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import Generator
 
+from paramrel.data import load_dataset
+from paramrel.methods import METHODS
+from paramrel.model import build_model
 from paramrel.params import ModelParams, TrainParams
 from paramrel.runs import load_run, train_run
 
@@ -56,6 +61,31 @@ def losses(folder):
 def relative_error(a, b):
     """The largest difference of two histories, each column relative to its largest value."""
     return float(((a - b).abs().max() / b.abs().max().clip(lower=1e-9)).max())
+
+
+@pytest.mark.parametrize("dataset", ["digits", "digits_continuous"])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_parts_of_a_batch_have_the_mean_loss_of_the_whole(dataset, method):
+    data = load_dataset(dataset)
+    model, x = build_model(method, data, SMALL), data.train.x[:8]
+    codes = []
+
+    def gather(values):
+        codes.append(values)
+        return values
+
+    def loss(rows):
+        return torch.stack(model(x, Generator().manual_seed(1), rows, gather))
+
+    with torch.no_grad():
+        whole = loss(slice(None))
+        parts = torch.stack([loss(slice(0, 4)), loss(slice(4, 8))])
+    terms = [1, 2]  # the data term and the rate; the divergence belongs to all codes together
+    assert torch.allclose(parts.mean(0)[terms], whole[terms], rtol=1e-5)
+    if codes:
+        z, prior, *rest = codes
+        for all_rows, cut in ((z, rest[::2]), (prior, rest[1::2])):
+            assert torch.allclose(torch.cat(cut), all_rows, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["paramrel", "ae", "infodiffusion"])
