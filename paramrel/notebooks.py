@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
+from paramrel.files import whole_file
 from paramrel.paths import study_root
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -36,7 +37,8 @@ def read_notebook(path: Path) -> NotebookNode:
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook with the same bytes on every system."""
-    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+    with whole_file(path) as part:
+        part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
 
 
 def strip(notebook: NotebookNode) -> None:
@@ -164,7 +166,7 @@ def refresh(path: Path, root: Path) -> None:
 
 def find_notebooks(names: list[str], root: Path) -> list[Path]:
     """Return the study's notebooks of these names, or all where none is named."""
-    found = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+    found = {path.stem: path for path in sorted((root / "notebooks").glob("[!.]*.ipynb"))}
     stems = [Path(name).stem for name in names] or list(found)
     unknown = [stem for stem in stems if stem not in found]
     if unknown:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from paramrel.files import whole_file
 from paramrel.metrics.statistics import summary_table
 from paramrel.params import StudyParams
 from paramrel.results import read_json, read_table
@@ -135,8 +136,8 @@ def write_report(title: str, sections: Sequence[Section], path: str | Path) -> N
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body><h1>{html.escape(title)}</h1>\n{body}\n</body></html>\n"
     )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(page, encoding="utf-8", newline="\n")
+    with whole_file(path) as part:
+        part.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _section(section: Section) -> str:
@@ -145,7 +146,7 @@ def _section(section: Section) -> str:
         for table in section.tables
     ]
     pictures = [
-        f'<figure><img alt="{Path(path).stem}" src="data:image/png;base64,'
+        f'<figure><img alt="{html.escape(Path(path).stem)}" src="data:image/png;base64,'
         f'{base64.b64encode(Path(path).read_bytes()).decode()}">'
         f"<figcaption>{html.escape(Path(path).stem)}</figcaption></figure>"
         for path in section.figures

@@ -10,6 +10,7 @@ import pandas as pd
 from paramrel.data.digits import write_digits
 from paramrel.data.listing import list_datasets
 from paramrel.data.registry import prepare_dataset
+from paramrel.files import whole_file
 from paramrel.paths import study_root
 
 
@@ -34,8 +35,8 @@ def _prepare(name: str, path: Path | None) -> None:
     record = json.dumps(prepare_dataset(name), indent=2) + "\n"
     print(record, end="")
     if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record, encoding="utf-8", newline="\n")
+        with whole_file(path) as part:
+            part.write_text(record, encoding="utf-8", newline="\n")
 
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
