@@ -6,24 +6,29 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from io import StringIO
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Annotated, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from ruamel.yaml import YAML
 
 from paramrel.data import DATASETS
+from paramrel.files import whole_file
 from paramrel.methods import METHODS
+from paramrel.networks.blocks import lowest_size
 from paramrel.paths import study_root
+from paramrel.plain_yaml import read_yaml
 
 T = TypeVar("T")
 
@@ -44,37 +49,51 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-Distinct = Annotated[tuple[T, ...], AfterValidator(_distinct)]
+Distinct = Annotated[tuple[T, ...], Field(max_length=100), AfterValidator(_distinct)]
 Some = Annotated[Distinct[T], Field(min_length=1)]
 DatasetName = Annotated[str, _one_of(DATASETS)]
 MethodName = Annotated[str, _one_of(METHODS)]
-Seed = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Width = Annotated[int, Field(ge=8, multiple_of=8)]  # a group norm has 8 channels a group
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy takes
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Size = Annotated[int, Field(ge=1, le=4096)]
+Width = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]  # a group norm has 8 channels a group
 Time = Annotated[float, Field(gt=0, le=1)]
 Gamma = Annotated[float, Field(ge=0, le=1)]
-Lambda = Annotated[float, Field(ge=0)]
+Lambda = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class _Params(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_booleans(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what would pass for 0 or 1."""
+        if cls.model_fields[info.field_name].annotation is bool:
+            return value
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(item, bool):
+                raise ValueError("true and false are not numbers")
+        return value
 
 
 class ModelParams(_Params):
     """The numbers that define a model; params.yaml says what each is."""
 
-    code_dim: Count = 10
-    channels: Annotated[tuple[Width, ...], Field(min_length=1)] = (16, 32)
-    blocks: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1)
+    code_dim: Size = 10
+    channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (16, 32)
+    blocks: tuple[Annotated[int, Field(ge=0, le=50)], ...] = (1, 1)
     mlp_width: Width = 128
-    mlp_blocks: Count = 3
-    embedding: Count = 128
+    mlp_blocks: int = Field(3, ge=1, le=50)
+    embedding: Size = 128
     conditioning: Literal["adagn", "input_add", "cross_attention"] = "adagn"
-    beta_1: float = Field(9.0, gt=0)
-    sigma_1: float = Field(0.02, gt=0, lt=1)
+    beta_1: float = Field(9.0, gt=0, le=1e4)
+    sigma_1: float = Field(0.02, ge=1e-4, lt=1)
     gamma: Gamma = 0.9
     lambda_: Lambda = Field(1.0, alias="lambda")
-    beta: float = Field(4.0, gt=0)
+    beta: float = Field(4.0, gt=0, le=1e6)
     same_time_share: float = Field(0.1, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -91,10 +110,10 @@ class TrainParams(_Params):
     """The numbers that define a training."""
 
     steps: Count = 600
-    batch_size: int = Field(128, ge=2)
+    batch_size: int = Field(128, ge=2, le=1_000_000)
     learning_rate: float = Field(3e-3, gt=0, le=1)
-    weight_decay: float = Field(0.01, ge=0)
-    gradient_clip: float = Field(5.0, gt=0)
+    weight_decay: float = Field(0.01, ge=0, le=10)
+    gradient_clip: float = Field(5.0, gt=0, le=1e6)
     ema_decay: float = Field(0.99, ge=0, lt=1)
     evaluations: Count = 8
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -120,7 +139,7 @@ class TrainParams(_Params):
 class EvaluateParams(_Params):
     """How runs are measured."""
 
-    examples: int = Field(2000, ge=20)
+    examples: int = Field(2000, ge=20, le=10_000_000)
     num_times: Count = 32
     probe_times: Some[Time] = (0.2, 0.5, 1.0)
 
@@ -131,7 +150,7 @@ class GenerateParams(_Params):
     sampling_steps: Count = 50
     inversion_steps: Count = 100
     progressive_times: Some[Time] = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-    reconstructed: int = Field(100, ge=2)
+    reconstructed: int = Field(100, ge=2, le=100_000)
     images: int = Field(10, ge=1, le=30)
 
 
@@ -171,8 +190,8 @@ class StudyParams(_Params):
     types: Grid
     factors: Grid
     mixed: Grid
-    threads: Count
-    jobs: Count
+    threads: int = Field(ge=1, le=256)
+    jobs: int = Field(ge=1, le=256)
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
@@ -203,35 +222,68 @@ class StudyParams(_Params):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "StudyParams":
+        """Find what no single number shows, before any work."""
+        grids = (*self.grids, self.ablation, self.code_time)
+        for name in {name: None for grid in grids for name in grid.datasets}:
+            source, reading = DATASETS[name]
+            if len(source.shape) == 3 and reading.kind != "mixed":
+                lowest_size(source.shape[1:], len(self.model.channels))
+            training = int(source.examples * source.shares[0])
+            if self.train.batch_size > training:
+                raise ValueError(
+                    f"train.batch_size = {self.train.batch_size} is larger than the training split "
+                    f"of {name}, about {training} examples"
+                )
+        for part, whole in (
+            ("train.evaluations", "train.steps"),
+            ("generate.images", "generate.reconstructed"),
+        ):
+            few, many = (attrgetter(place)(self) for place in (part, whole))
+            if few > many:
+                raise ValueError(f"{part} = {few} is more than {whole} = {many}; lower it")
+        return self
+
 
 def load_params(path: str | Path | None = None) -> StudyParams:
-    """Read and check params.yaml, by default the study's; ValueError says what is wrong in it."""
+    """Read and check params.yaml, by default the study's.
+
+    Raises ValueError, which says all that is wrong in it, or OSError where it can't be read.
+    """
     path = Path(path) if path else study_root() / "params.yaml"
-    return _parse(path.read_text(encoding="utf-8"), path.name)
+    return _parse(path.read_bytes(), path.name)
 
 
-def _parse(text: str, name: str) -> StudyParams:
+def _parse(content: bytes, name: str) -> StudyParams:
     try:
-        return StudyParams.model_validate(yaml.safe_load(text))
+        return StudyParams.model_validate(read_yaml(content.decode("utf-8-sig")))
     except ValidationError as error:
-        faults = "; ".join(_sentence(fault) for fault in error.errors())
-        raise ValueError(f"{name}: {faults}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name} is not YAML: {error}") from None
+        sentences = [_sentence(fault) for fault in error.errors()]
+        more = f"; and {len(sentences) - 5} more" if len(sentences) > 5 else ""
+        raise ValueError(f"{name}: {'; '.join(sentences[:5])}{more}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _sentence(fault: dict) -> str:
     """Where a fault stands, what is wrong, and what is allowed."""
     *section, name = fault["loc"] or ("it",)
     place = ".".join(map(str, fault["loc"])) or "the file"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+        return message if not fault["loc"] else f"{place}: {message}"
     if fault["type"] != "extra_forbidden":
-        return f"{place} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+        return f"{place} = {shortened(fault['input'])}: {message}"
     fields = StudyParams.model_fields
     for part in section:
         fields = fields[part].annotation.model_fields
     allowed = [field.alias or key for key, field in fields.items()]
     nearest = get_close_matches(str(name), allowed, 1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"allowed: {', '.join(allowed)}"
+    place = place if len(place) < 80 else f"{place[:80]}…"
     return f"{place} is not a known parameter; {hint}"
 
 
@@ -250,7 +302,9 @@ def use_profile(name: str) -> None:
         raise ValueError(f"there is no profile {name!r}, only {', '.join(profiles())}")
     path, editor = study_root() / "params.yaml", YAML()
     editor.width = 1000
-    params = editor.load(path.read_text(encoding="utf-8"))
+    content = path.read_bytes()
+    _parse(content, path.name)
+    params = editor.load(content)
     for key, value in editor.load(profiles()[name].read_text(encoding="utf-8")).items():
         if isinstance(value, dict):
             params[key].update(value)
@@ -258,8 +312,9 @@ def use_profile(name: str) -> None:
             params[key] = value
     changed = StringIO()
     editor.dump(params, changed)
-    _parse(changed.getvalue(), f"{path.name} with the profile {name}")
-    path.write_text(changed.getvalue(), encoding="utf-8", newline="\n")
+    _parse(changed.getvalue().encode(), f"{path.name} with the profile {name}")
+    with whole_file(path) as part:
+        part.write_text(changed.getvalue(), encoding="utf-8", newline="\n")
 
 
 def main(words: list[str] | None = None) -> None:

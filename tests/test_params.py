@@ -69,6 +69,22 @@ def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
         ({"model.beta": 0}, "model.beta = 0: .*greater than 0"),
         ({"ablation.gammas": [0.5, 2]}, "ablation.gammas.1 = 2"),
         ({"evaluate.probe_times": [1.5]}, "evaluate.probe_times.0 = 1.5"),
+        ({"model.channels": [16, 20]}, "model.channels.1 = 20: .*multiple of 8"),
+        ({"model.channels": [16] * 5, "model.blocks": [1] * 5}, "channels has 5 .* divisible by"),
+        ({"model.channels": [8] * 9}, "model.channels = .*at most 8 items"),
+        ({"model.sigma_1": 1e-9}, "model.sigma_1 = 1e-09: .*greater than or equal to 0.0001"),
+        ({"model.beta_1": float("inf")}, "model.beta_1 = inf: .*finite number"),
+        ({"model.beta": float("nan")}, "model.beta = nan: .*finite number"),
+        ({"train.learning_rate": float("nan")}, "train.learning_rate = nan: .*finite number"),
+        ({"evaluate.probe_times": [0.5, float("nan")]}, "probe_times.1 = nan: .*finite number"),
+        ({"train.steps": True}, "train.steps = True: true and false are not numbers"),
+        ({"seeds": [True]}, "seeds = .*true and false are not numbers"),
+        ({"seeds": [2**32]}, "seeds.0 = 4294967296: .*less than 4294967296"),
+        ({"seeds": list(range(101))}, "seeds = .*at most 100 items"),
+        ({"threads": 1000}, "threads = 1000: .*less than or equal to 256"),
+        ({"train.batch_size": 1258}, r"batch_size = 1258 is larger than .* digits, about 1257"),
+        ({"train.steps": 4}, r"train.evaluations = 8 is more than train.steps = 4; lower it"),
+        ({"generate.images": 30, "generate.reconstructed": 20}, "generate.images = 30 is more"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(tmp_path, changes, message):
@@ -79,7 +95,7 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(tmp_path, changes, mess
 def test_a_file_that_is_no_yaml_is_refused(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("train: [", encoding="utf-8")
-    with pytest.raises(ValueError, match="params.yaml is not YAML"):
+    with pytest.raises(ValueError, match="params.yaml: it is not YAML"):
         load_params(path)
 
 
@@ -161,3 +177,20 @@ def test_an_unknown_profile_is_refused_and_changes_nothing(tmp_path, monkeypatch
     with pytest.raises(SystemExit, match="there is no profile 'minst', only mnist, paper"):
         main(["--use", "minst"])
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps: 600 ", r"line \d+: 'steps' stands there for the second time"),
+        ("step: &a 1", "train.step is not a known parameter"),
+        ("ema_decays: *a", "it is not YAML: found undefined alias 'a'"),
+        ("rest: !!python/name:os.system x", r"line \d+: the tag .*os.system is not allowed"),
+    ],
+)
+def test_what_yaml_readers_take_silently_is_refused(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    content = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(content.replace("\nevaluate:", f"  {text}\n\nevaluate:"), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"params.yaml: {message}"):
+        load_params(path)
