@@ -1,18 +1,21 @@
 """A run: a model trained on a data set with a seed, and the file that keeps it."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from paramrel.checkpoint import locked, write_whole
 from paramrel.data import load_dataset
 from paramrel.data.folders import cache_folder
+from paramrel.files import cause_of
 from paramrel.model import FlowAutoencoder, build_model
 from paramrel.params import ModelParams, TrainParams
 from paramrel.record import fingerprint, git_revision, recipe, record, weights_hash
@@ -88,29 +91,20 @@ def load_run(folder: str | Path) -> Run:
     """Read a run that `save_run` wrote.
 
     Raises FileNotFoundError where there is none, ValueError where the file is damaged or its
-    weights or origin are not those of its record.
+    weights or origin are not those of its record, and what `load_dataset` raises.
     """
     path = Path(folder) / "model.safetensors"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; `dvc repro` trains it")
-    try:
-        with safe_open(path, "pt") as file:
-            origin = json.loads(file.metadata()["paramrel"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}
-        known = origin.pop("record")
-        for part, hashed in _hashes(origin, weights).items():
-            if known[part] != hashed:
-                raise ValueError(f"its {part} are not those of its record")
+    with _blaming(path):
+        origin, weights, known = _read_whole(path)
         params = ModelParams.model_validate(origin["model"])
-        model = build_model(origin["method"], load_dataset(origin["dataset"]), params)
+        train_params = TrainParams.model_validate(origin["train"])
+    data = load_dataset(origin["dataset"])
+    with _blaming(path):
+        model = build_model(origin["method"], data, params)
+        _check_numbers(weights, model)
         model.load_state_dict(weights)
-    except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        cause = str(error).splitlines()[0]
-        raise ValueError(
-            f"{path} is no checkpoint of this version, or damaged ({cause}); delete it and run "
-            "`dvc repro` to train it again"
-        ) from error
-    train_params = TrainParams.model_validate(origin["train"])
     return Run(
         origin["dataset"], origin["method"], origin["seed"], model.eval(), train_params, known
     )
@@ -118,3 +112,37 @@ def load_run(folder: str | Path) -> Run:
 
 def _hashes(origin: dict[str, object], weights: dict[str, Tensor]) -> dict[str, str]:
     return {"parameters": fingerprint(origin), "weights": weights_hash(weights)}
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged checkpoint raises into a ValueError that names it."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path} is no checkpoint of this version, or damaged ({cause_of(error)}); delete it "
+            "and run `dvc repro` to train it again"
+        ) from error
+
+
+def _read_whole(path: Path) -> tuple[dict[str, object], dict[str, Tensor], dict[str, object]]:
+    """Return the origin, the weights and the record of a checkpoint that is as it was written."""
+    with safe_open(path, "pt") as file:
+        origin = json.loads(file.metadata()["paramrel"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+    known = origin.pop("record")
+    for part, hashed in _hashes(origin, weights).items():
+        if known[part] != hashed:
+            raise ValueError(f"its {part} are not those of its record")
+    return origin, weights, known
+
+
+def _check_numbers(weights: Mapping[str, Tensor], model: FlowAutoencoder) -> None:
+    """Raise ValueError for numbers that would be rounded when loaded, or that are none."""
+    types = {name: value.dtype for name, value in model.state_dict().items()}
+    for name, value in weights.items():
+        if value.dtype != types.get(name, value.dtype):
+            raise ValueError(f"{name} is {value.dtype}, not {types[name]}")
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinite values")
