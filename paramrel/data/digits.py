@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from paramrel.data.source import DAMAGE, PARTS, Original, Source
+from paramrel.data.source import PARTS, Original, Source
+from paramrel.files import cause_of, whole_file
 
 FILE = "digits.npz"  # pinned by data.dvc
 FIELDS = {"images": np.uint8, "labels": np.uint8, "split": np.int8}
@@ -17,7 +18,9 @@ def write_digits(folder: Path) -> Path:
     bunch = load_digits()
     labels = bunch.target.astype(np.uint8)
     path = folder / FILE
-    np.savez(path, images=bunch.images.astype(np.uint8), labels=labels, split=_split(labels))
+    images = bunch.images.astype(np.uint8)
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, images=images, labels=labels, split=_split(labels))
     return path
 
 
@@ -45,9 +48,9 @@ def read_digits(path: Path) -> Original:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {field: file[field] for field in FIELDS}
         _check(arrays)
-    except DAMAGE as error:
+    except Exception as error:  # a reader of archives raises errors of many kinds
         raise ValueError(
-            f"{path} is damaged ({error}); restore it with `dvc pull --force data`"
+            f"{path} is damaged ({cause_of(error)}); restore it with `dvc pull --force data`"
         ) from error
     return Original([arrays["images"][:, None]], arrays["labels"], arrays["split"])
 
@@ -76,6 +79,7 @@ DIGITS = Source(
     max_level=16,
     read=read_digits,
     label_names=tuple("0123456789"),
+    shares=(0.7, 0.1, 0.2),
     url="https://doi.org/10.24432/C50P49",
     licence="CC BY 4.0",
     citation=(

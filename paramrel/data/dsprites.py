@@ -30,9 +30,10 @@ def _read_images(path: Path, number: int) -> Iterator[np.ndarray]:
     """Unpack the images a few at a time: all at once they take 3 GB."""
     with blaming(path), zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
         np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.uint8 or shape[0] != number:
-            raise ValueError(f"its images are {dtype} {shape}, for {number} factors")
+        shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype != np.uint8 or shape[0] != number or by_column:
+            order = ", column by column" if by_column else ""
+            raise ValueError(f"its images are {dtype} {shape}{order}, for {number} factors")
         for start in range(0, number, 10_000):
             count = min(10_000, number - start)
             content = file.read(count * math.prod(shape[1:]))

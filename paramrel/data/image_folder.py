@@ -31,13 +31,14 @@ def image_folder_source(name: str, root: Path) -> Source:
     with blaming(paths[0]):
         first = decode(paths[0].read_bytes(), **options)
     labels, label_names = _classes(folder, paths)
-    listing = [(path.relative_to(folder).as_posix(), *_stamp(path)) for path in paths]
+    digests = {path: digest(path.read_bytes()) for path in paths}  # times may lie, and clocks jump
+    listing = [(path.relative_to(folder).as_posix(), d.hex()) for path, d in digests.items()]
     return Source(
         name=name,
         examples=len(paths),
         shape=first.shape,
         max_level=255,
-        read=partial(_read, folder, paths, labels, first.shape, options),
+        read=partial(_read, folder, digests, labels, first.shape, options),
         label_names=label_names,
         version=hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
         url=str(place),
@@ -77,11 +78,6 @@ def _list(folder: Path) -> list[Path]:
     return paths
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 def _part(folder: Path, path: Path) -> int:
     """The part that the first folder of an image's path names, else UNDECIDED."""
     inner = path.relative_to(folder).parts
@@ -101,7 +97,7 @@ def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray, tuple[str, ..
 
 def _read(
     folder: Path,
-    paths: list[Path],
+    digests: dict[Path, bytes],
     labels: np.ndarray,
     shape: tuple[int, ...],
     options: dict[str, str | int],
@@ -109,20 +105,24 @@ def _read(
     """Read the images. Their files' bytes decide the parts: decoders may differ in a pixel."""
 
     def read(path: Path) -> np.ndarray:
+        content = path.read_bytes()
+        if digest(content) != digests[path]:
+            raise ValueError(f"{path} changed while it was read; try again when nothing writes it")
         with blaming(path):
-            image = decode(path.read_bytes(), **options)
+            image = decode(content, **options)
         if image.shape != shape:
             raise ValueError(
-                f"{path} has the shape {image.shape}, but {paths[0]} {shape}; name a size that "
+                f"{path} has the shape {image.shape}, but {first} {shape}; name a size that "
                 f"all get, as in {PREFIX}PATH,size=64"
             )
         return image
 
+    first, *_ = paths = list(digests)
     split = np.array([_part(folder, path) for path in paths])
     shares = (0.8, 0.1, 0.1)
     if 2 in split:
         shares = (0.9, 0.1, 0)
     if 1 not in split:
         split[split == 0] = UNDECIDED
-    digests = [digest(path.read_bytes()) for path in paths]
-    return Original(in_chunks(paths, read), labels, split_by_content(digests, split, shares))
+    split = split_by_content(list(digests.values()), split, shares)
+    return Original(in_chunks(paths, read), labels, split)

@@ -22,8 +22,8 @@ def read_mnist(
     train_images: Path, train_labels: Path, test_images: Path, test_labels: Path
 ) -> Original:
     """Read the images and labels of both published parts; a sixth of the first validates."""
-    images = [_read_idx(path) for path in (train_images, test_images)]
-    labels = [_read_idx(path) for path in (train_labels, test_labels)]
+    images = [_read_idx(path, axes=3) for path in (train_images, test_images)]
+    labels = [_read_idx(path, axes=1) for path in (train_labels, test_labels)]
     for path, x, y in zip((train_images, test_images), images, labels, strict=True):
         if len(x) != len(y):
             raise ValueError(f"{path} holds {len(x)} images, but there are {len(y)} labels")
@@ -34,13 +34,14 @@ def read_mnist(
     )
 
 
-def _read_idx(path: Path) -> np.ndarray:
+def _read_idx(path: Path, axes: int) -> np.ndarray:
     """Read unsigned bytes: two zeros, the type 8, the number of axes, their lengths, the data."""
     with blaming(path):
         content = gzip.decompress(path.read_bytes())
         if content[:3] != b"\0\0\x08":
             raise ValueError("it is not an IDX file of bytes")
-        axes = content[3]
+        if content[3] != axes:
+            raise ValueError(f"it has {content[3]} axes, not {axes}")
         shape = struct.unpack_from(f">{axes}I", content, 4)
         data = np.frombuffer(content, np.uint8, offset=4 + 4 * axes)
         if len(data) != math.prod(shape):

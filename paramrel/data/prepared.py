@@ -47,9 +47,10 @@ def open_prepared(source: Source, root: Path) -> Stored:
     folder = _folder(source)
     if not _is_whole(folder):
         prepare(source, root)
-    arrays = {
-        path.stem: torch.from_numpy(np.load(path, mmap_mode="c")) for path in folder.glob("*.npy")
-    }  # copy on write: torch wants arrays that may be written; the files never are
+    arrays = {  # copy on write: torch wants arrays that may be written; the files never are
+        path.stem: torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+        for path in folder.glob("*.npy")
+    }
     for name in arrays.keys() - {"levels", "split"}:
         arrays[name] = arrays[name].bool() if name == "attributes" else arrays[name].long()
     return Stored(**arrays)
@@ -63,13 +64,24 @@ def prepare(source: Source, root: Path) -> dict[str, object]:
     prepares while others wait, and a set appears only when it is whole.
     """
     folder = _folder(source)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make(folder.parent)
     with FileLock(folder.with_suffix(".lock")):
         if not _is_whole(folder) or _content(folder) != _record(folder)["content"]:
             shutil.rmtree(folder, ignore_errors=True)
             original = source.read(*[fetch(file, root) for file in source.files])
             _write_whole(original, source, folder)
     return _record(folder)
+
+
+def _make(folder: Path) -> None:
+    """Make the cache's folder, or say which setting names another one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"prepared data sets can't be kept in {folder} ({error.strerror}); set PARAMREL_CACHE "
+            "to a folder that can be written"
+        ) from error
 
 
 def is_prepared(source: Source) -> bool:
@@ -103,10 +115,11 @@ def _write_whole(original: Original, source: Source, folder: Path) -> None:
     try:
         _write(original, source, unfinished)
         unfinished.rename(folder)
-    except OSError as error:
-        if error.filename:
+    except (OSError, MemoryError) as error:
+        if getattr(error, "filename", None):
             raise
-        raise OSError(f"{source.name} could not be prepared in {folder}: {error}") from error
+        cause = str(error) or "out of memory"
+        raise OSError(f"{source.name} could not be prepared in {folder}: {cause}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -124,7 +137,8 @@ def _write(original: Original, source: Source, folder: Path) -> None:
         if array is not None:
             if len(array) != number:
                 raise ValueError(f"{source.name} has {number} labels but {len(array)} {name}")
-            np.save(folder / f"{name}.npy", array)
+            _check(name, array, source)
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
     counts = {part: int((arrays["split"] == i).sum()) for i, part in enumerate(PARTS)}
     if 0 in counts.values():
         raise ValueError(f"{source.name} has {number} examples, too few for three parts: {counts}")
@@ -156,6 +170,20 @@ def _write_levels(original: Original, source: Source, path: Path) -> list[bytes]
     if len(digests) != number:
         raise ValueError(f"{source.name} has {number} labels but {len(digests)} examples")
     return digests
+
+
+def _check(name: str, array: np.ndarray, source: Source) -> None:
+    """Raise ValueError where what is known of the examples is nothing that the source can know."""
+    counts = {
+        "labels": len(source.label_names) or None,
+        "factors": source.factors and source.factors.sizes,
+        "attributes": 2,
+    }
+    ends = counts.get(name)
+    if array.dtype.kind not in "iu" or (name == "labels" and array.ndim != 1):
+        raise ValueError(f"{source.name} holds {name} of {array.dtype} {array.shape}")
+    if ends is not None and not ((array >= 0) & (array < ends)).all():
+        raise ValueError(f"{source.name} holds {name} outside 0 to {np.subtract(ends, 1)}")
 
 
 def _content(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """3D Shapes: all 480,000 combinations of six factors, 64×64 pixels, in one HDF5 file."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,17 @@ from paramrel.data.factors import Factors
 from paramrel.data.scenes import SCENE_FACTORS
 from paramrel.data.source import UNDECIDED, Original, Source, blaming
 
+LARGEST_CHUNK = 1 << 28  # bytes that are unpacked at once
+
 
 def read_shapes3d(path: Path) -> Original:
     """Read images and factors; the label is the shape. The table must be in the factors' order."""
     with blaming(path), h5py.File(path) as file:
-        columns = [np.unique(column, return_inverse=True) for column in file["labels"][()].T]
+        _check_sizes(file["images"], file["labels"])
+        labels = file["labels"][()]
+        if not np.isfinite(labels).all():
+            raise ValueError("a label is no finite number")
+        columns = [np.unique(column, return_inverse=True) for column in labels.T]
         factors = np.stack([inverse for _, inverse in columns], 1)
         check_table(factors, tuple(len(values) for values, _ in columns))
         if len(file["images"]) != len(factors):
@@ -29,11 +36,22 @@ def read_shapes3d(path: Path) -> Original:
     )
 
 
+def _check_sizes(images: h5py.Dataset, labels: h5py.Dataset) -> None:
+    """Raise ValueError unless both can be read: what a damaged file claims may fill the memory."""
+    for data, shape, kind in ((images, (64, 64, 3), "u1"), (labels, (6,), "f8")):
+        chunk = math.prod(data.chunks or (0,)) * data.dtype.itemsize
+        known = data.dtype == kind and data.shape[1:] == shape
+        if not known or len(data) > SHAPES3D.examples or chunk > LARGEST_CHUNK:
+            raise ValueError(f"its {data.name} are {data.dtype} {data.shape} by {data.chunks}")
+
+
 def check_table(factors: np.ndarray, sizes: tuple[int, ...]) -> None:
     """Raise ValueError unless factors (N, F) are all combinations, in order."""
     table = Factors(tuple(map(str, range(len(sizes)))), sizes)
-    every = torch.arange(table.combinations)
-    if not np.array_equal(factors, table.from_index(every).numpy()):
+    whole = math.prod(sizes) == len(factors)  # else the table may be too large to be made
+    if not whole or not np.array_equal(
+        factors, table.from_index(torch.arange(len(factors))).numpy()
+    ):
         raise ValueError(f"its factors aren't all combinations of {sizes} values in order")
 
 

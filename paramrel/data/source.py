@@ -1,9 +1,5 @@
 """Where a data set comes from: its files, what they hold, and how they are read."""
 
-import pickle
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +9,10 @@ import numpy as np
 
 from paramrel.data.download import File
 from paramrel.data.factors import Factors, Render
+from paramrel.files import cause_of
 
 PARTS = ("train", "validation", "test")  # the values 0, 1, 2 of a split
 UNDECIDED = -1  # in a split: to be decided by the example's content
-DAMAGE = (
-    ValueError, KeyError, IndexError, TypeError, OSError, EOFError, pickle.UnpicklingError,
-    tarfile.TarError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,13 +59,19 @@ class Source:
 
 @contextmanager
 def blaming(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file raises into a ValueError that names the file."""
+    """Turn whatever a damaged file raises into a ValueError that names the file.
+
+    Readers of many formats raise errors of many kinds: KeyError, struct.error, MemoryError …
+    """
     try:
         yield
     except PermissionError:  # it says all of this itself
         raise
-    except DAMAGE as error:
-        raise ValueError(f"{path} is damaged or of another format ({error})") from error
+    except MemoryError as error:
+        cause = cause_of(error)
+        raise ValueError(f"{path} is damaged, or too large for the memory ({cause})") from error
+    except Exception as error:
+        raise ValueError(f"{path} is damaged or of another format ({cause_of(error)})") from error
 
 
 def undecided_before_test(train: int, test: int) -> np.ndarray:
