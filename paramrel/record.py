@@ -17,8 +17,9 @@ from paramrel.params import ModelParams, TrainParams
 
 # What the numbers of a training depend on; the rest of the package only looks at them.
 CODE = (
-    "checkpoint.py", "data", "devices.py", "fields.py", "flows", "methods.py", "model.py",
-    "networks", "parts.py", "progress.py", "record.py", "regularizers.py", "training.py",
+    "checkpoint.py", "data", "devices.py", "fields.py", "flows", "methods.py", "metrics",
+    "model.py", "monitors.py", "networks", "parts.py", "progress.py", "record.py",
+    "regularizers.py", "training.py",
 )  # fmt: skip
 PLACE = {"devices", "num_nodes", "strategy", "checkpoint_seconds"}  # where a run is, not what
 

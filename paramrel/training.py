@@ -25,6 +25,7 @@ from paramrel.data import Dataset
 from paramrel.data.subset import subset
 from paramrel.devices import gather, naming_memory, start_fabric
 from paramrel.model import Data, FlowAutoencoder, Loss, NLLBound
+from paramrel.monitors import monitors
 from paramrel.params import TrainParams, load_params
 from paramrel.paths import study_root
 from paramrel.progress import Progress
@@ -45,8 +46,8 @@ def train(
     """Train a model and return it with its averaged weights, and the history of the losses.
 
     The history has one row per evaluation: the step, the mean training losses since the row
-    before, and, on the validation split with the averaged weights, the data term and the bound on
-    −ln p(x) where the method has one; nats per example.
+    before, and, on the validation split with the averaged weights, the data term, the bound on
+    −ln p(x) where the method has one, in nats per example, and the monitors of its code.
     The same seed gives the same weights on the same machine.
 
     recipe: what determines the run (`record.recipe`). With it checkpoints are kept, the training
@@ -202,7 +203,9 @@ def _validate(model: FlowAutoencoder, x: Data, seed: int) -> dict[str, float]:
     if model.method.no_bound is None:
         row = _bound(model.nll_bound(x, num_times=8, generator=generator))
     with torch.no_grad():
-        return row | {"validation_data": model(x, generator).data.item()}
+        row["validation_data"] = model(x, generator).data.item()
+    watched = monitors(model, x, generator)
+    return row | {f"validation_{name}": value for name, value in watched.items()}
 
 
 def _bound(bound: NLLBound) -> dict[str, float]:

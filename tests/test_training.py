@@ -36,6 +36,7 @@ def test_the_loss_of_every_method_falls_and_it_encodes_if_it_has_a_code(method):
     assert last["train_total"] < 0.95 * first["train_total"]
     assert last["validation_data"] < first["validation_data"]
     assert ("validation_nll" in history) == (METHODS[method].no_bound is None)
+    assert ("validation_shuffled_code" in history) == (model.encoder is not None)
     if model.encoder:
         code = model.encode(load_dataset("digits").test.x, torch.ones(360)).mean
         assert code.isfinite().all() and (code.std(0) > 0).all()
@@ -79,7 +80,7 @@ def test_every_example_is_seen_once_before_any_is_seen_again():
         def __init__(self, model):
             super().__init__()
             self.model, self.device = model, model.device
-            self.method, self.nll_bound = model.method, model.nll_bound
+            self.method, self.nll_bound, self.encoder = model.method, model.nll_bound, model.encoder
 
         def __deepcopy__(self, memo):
             return self
