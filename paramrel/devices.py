@@ -1,13 +1,16 @@
-"""Which processes and devices a training runs on, and what is said where it cannot."""
+"""Which processes, devices and memory a training runs on, and what is said where it cannot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from paramrel.networks.blocks import Attention, ResBlock
 from paramrel.params import TrainParams
 
 
@@ -77,6 +80,13 @@ def gather(fabric: Fabric, values: Tensor) -> Tensor:
     return torch.cat(rows)
 
 
+def recompute_blocks(model: nn.Module) -> None:
+    """Let the blocks of images keep no activations; the backward pass computes them again."""
+    for block in model.modules():
+        if isinstance(block, (ResBlock, Attention)):
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+
 @contextmanager
 def naming_memory() -> Iterator[None]:
     """Say what to change where the memory does not suffice: MemoryError."""
@@ -86,6 +96,6 @@ def naming_memory() -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         raise MemoryError(
-            "a batch does not fit into memory; raise train.accumulate (which cuts it into parts) "
-            "or lower train.batch_size or model.channels"
+            "a batch does not fit into memory; raise train.accumulate (which cuts it into parts), "
+            "set train.recompute, or lower train.batch_size or model.channels"
         ) from error

@@ -118,6 +118,7 @@ class TrainParams(_Params):
     evaluations: Count = 8
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accumulate: Count = 1
+    recompute: bool = False
     compile: bool = False
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Count = 1

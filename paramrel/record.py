@@ -107,6 +107,7 @@ def _code() -> str:
     root = Path(__file__).parent
     total = sha256()
     for name in CODE:
-        for path in sorted((root / name).rglob("*.py")) or [root / name]:
-            total.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+        for path in sorted((root / name).rglob("*.*")) or [root / name]:
+            if path.suffix in (".py", ".cpp"):
+                total.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return total.hexdigest()

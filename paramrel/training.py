@@ -23,7 +23,7 @@ from tqdm import tqdm
 from paramrel.checkpoint import Checkpoints, write_whole
 from paramrel.data import Dataset
 from paramrel.data.subset import subset
-from paramrel.devices import gather, naming_memory, start_fabric
+from paramrel.devices import gather, naming_memory, recompute_blocks, start_fabric
 from paramrel.model import Data, FlowAutoencoder, Loss, NLLBound
 from paramrel.monitors import monitors
 from paramrel.params import TrainParams, load_params
@@ -88,6 +88,8 @@ def _train(
     progress: bool,
 ) -> list[int] | None:
     """Do the steps that are left; return the signals that cut them short, None at the end."""
+    if params.recompute:
+        recompute_blocks(state.model)
     for network in state.model.children() if params.compile else ():
         network.compile()
     wrapped, optimizer = fabric.setup(state.model, state.optimizer)

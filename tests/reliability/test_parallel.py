@@ -121,6 +121,35 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
     assert relative_error(parts, whole) < 1e-4
 
 
+def test_recomputed_activations_change_no_weight_and_hold_less_memory():
+    params = PARAMS.model_copy(update={"steps": 3, "evaluations": 1})
+    weights, held = [], []
+
+    def pack(tensor):
+        held[-1] += tensor.nbytes
+        return tensor
+
+    for change in ({}, {"recompute": True}):
+        held.append(0)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            run, _ = train_run(
+                "digits", "paramrel", 0, SMALL, params.model_copy(update=change), progress=False
+            )
+        weights.append(torch.cat([p.flatten() for p in run.model.parameters()]))
+    assert torch.equal(*weights)
+    assert held[1] < 0.6 * held[0]
+
+
+@pytest.mark.slow
+def test_compiled_networks_train_as_others_do():
+    params = PARAMS.model_copy(update={"steps": 10, "evaluations": 2})
+    plain, compiled = (
+        train_run("digits", "paramrel", 0, SMALL, params.model_copy(update=c), progress=False)[1]
+        for c in ({}, {"compile": True})
+    )
+    assert relative_error(compiled, plain) < 1e-4
+
+
 def test_accumulation_trains_a_code_with_a_divergence_too():
     params = PARAMS.model_copy(update={"steps": 40, "evaluations": 2, "accumulate": 2})
     _, history = train_run("digits", "paramrel", 0, SMALL, params, progress=False)
