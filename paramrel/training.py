@@ -238,6 +238,8 @@ def main(words: list[str] | None = None) -> None:
         out = wanted.out or study_root() / "results" / "runs" / run.key
         rank_zero_only(save_run)(run, out)
         rank_zero_only(write_table)(history, out / "history.csv")
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
     except (OSError, ValueError, ArithmeticError, MemoryError) as error:
         sys.exit(f"error: {error}")
 

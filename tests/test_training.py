@@ -1,8 +1,13 @@
 """The training loop: it learns, it is reproducible, and it stops at the first bad number."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import yaml
 
 from paramrel.data import load_dataset
 from paramrel.evaluation import evaluate
@@ -10,7 +15,9 @@ from paramrel.methods import METHODS
 from paramrel.model import build_model
 from paramrel.params import EvaluateParams, ModelParams, TrainParams
 from paramrel.runs import load_run, save_run, train_run
-from paramrel.training import train
+from paramrel.training import main, train
+
+ROOT = Path(__file__).parents[1]
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 SHORT = TrainParams(steps=12, batch_size=32, evaluations=3)
@@ -115,3 +122,35 @@ def test_bfloat16_trains_too():
 def test_a_loss_that_is_not_finite_stops_the_training_and_says_where():
     with pytest.raises(FloatingPointError, match="at step .* train.learning_rate"):
         trained(learning_rate=1.0, gradient_clip=1e30, steps=200)
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study of two steps, which is the working directory."""
+    params = yaml.safe_load((ROOT / "tests" / "tiny_params.yaml").read_text(encoding="utf-8"))
+    params["train"] |= {"steps": 2, "evaluations": 1}
+    params["threads"] = torch.get_num_threads()
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "data").mkdir()
+    shutil.copy(ROOT / "data" / "digits.npz", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"), [([], "results/runs/digits-bfn-1"), (["--out", "here"], "here")]
+)
+def test_the_command_trains_a_run_of_the_parameters_and_keeps_it(study, words, folder):
+    main(["digits", "bfn", "1", *words])
+    run = load_run(study / folder)
+    assert (run.key, run.train.steps) == ("digits-bfn-1", 2)
+    assert pd.read_csv(study / folder / "history.csv")["step"].tolist() == [2]
+
+
+def test_a_failing_command_is_one_sentence(study):
+    with pytest.raises(SystemExit, match="^error: method is 'bfm', .*; did you mean 'bfn'"):
+        main(["digits", "bfm", "0"])
+    (study / "params.yaml").unlink()
+    with pytest.raises(SystemExit, match="^error: .*params.yaml"):
+        main(["digits", "bfn", "0"])

@@ -180,6 +180,14 @@ def test_a_graphics_card_without_bfloat16_is_named(monkeypatch):
         train(precision="bf16-mixed")
 
 
+def test_slurm_tells_how_many_processes_it_started(monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
+    monkeypatch.setenv("SLURM_JOB_NAME", "study")
+    with pytest.raises(ValueError, match="num_nodes is 1, but the number of .* started is 2"):
+        train()
+
+
 def test_more_devices_than_the_machine_has_are_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)

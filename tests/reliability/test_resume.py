@@ -5,11 +5,12 @@ import signal
 import time
 
 import pytest
+import torch
 from safetensors.torch import load
 
 from paramrel.params import ModelParams, TrainParams
 from paramrel.progress import Progress
-from paramrel.record import weights_hash
+from paramrel.record import recipe, resume_folder, weights_hash
 from paramrel.runs import train_run
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -195,11 +196,22 @@ def test_changed_code_and_changed_data_never_resume_an_old_model(monkeypatch, na
     assert steps[0] == 0
 
 
-def test_how_often_is_saved_and_where_it_runs_may_change(monkeypatch):
-    interrupted(5, monkeypatch)
-    steps = steps_done(monkeypatch)
-    train(EVERY_STEP.model_copy(update={"checkpoint_seconds": 10.0, "strategy": "ddp"}))
-    assert steps[0] == 5
+@pytest.mark.parametrize(
+    "change",
+    [{"checkpoint_seconds": 10.0}, {"devices": 2}, {"num_nodes": 2}, {"strategy": "ddp"}],
+)
+def test_how_often_is_saved_and_where_it_runs_may_change(change):
+    folders = {
+        resume_folder(recipe("digits", "paramrel", 0, SMALL, params), torch.device("cpu"))
+        for params in (EVERY_STEP, EVERY_STEP.model_copy(update=change))
+    }
+    assert len(folders) == 1
+
+
+def test_random_numbers_of_another_kind_of_device_are_not_resumed():
+    made_of = recipe("digits", "paramrel", 0, SMALL, EVERY_STEP)
+    folders = {resume_folder(made_of, torch.device(kind)) for kind in ("cpu", "cuda")}
+    assert len(folders) == 2
 
 
 def test_a_checkpoint_is_one_safetensors_file_with_all_of_the_state(cache, monkeypatch):
