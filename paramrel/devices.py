@@ -80,6 +80,15 @@ def gather(fabric: Fabric, values: Tensor) -> Tensor:
     return torch.cat(rows)
 
 
+def agreed(fabric: Fabric, losses: Tensor, stop: bool) -> tuple[Tensor, bool]:
+    """Return the mean losses of all processes, and whether one of them was asked to stop."""
+    if fabric.world_size == 1:
+        return losses, stop
+    flag = losses.new_tensor([stop])
+    mean = fabric.all_reduce(torch.cat([losses, flag]), reduce_op="mean")
+    return mean[:-1], bool(mean[-1] > 0)
+
+
 def recompute_blocks(model: nn.Module) -> None:
     """Let the blocks of images keep no activations; the backward pass computes them again."""
     for block in model.modules():

@@ -18,12 +18,13 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities import rank_zero_only
 from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from paramrel.checkpoint import Checkpoints, write_whole
 from paramrel.data import Dataset
 from paramrel.data.subset import subset
-from paramrel.devices import gather, naming_memory, recompute_blocks, start_fabric
+from paramrel.devices import agreed, gather, naming_memory, recompute_blocks, start_fabric
 from paramrel.model import Data, FlowAutoencoder, Loss, NLLBound
 from paramrel.monitors import monitors
 from paramrel.params import TrainParams, load_params
@@ -95,44 +96,56 @@ def _train(
     wrapped, optimizer = fabric.setup(state.model, state.optimizer)
     validation = fabric.to_device(subset(data, VALIDATED).validation.x)
     interval = math.ceil(params.steps / params.evaluations)
-    saved = monotonic()
+    hidden = not (progress and fabric.is_global_zero)
     bar = tqdm(
-        desc="training",
-        total=params.steps,
-        initial=state.step,
-        disable=not (progress and fabric.is_global_zero),
-        mininterval=2,
+        desc="training", total=params.steps, initial=state.step, disable=hidden, mininterval=2
     )
+    stop, saved = False, monotonic()
     with bar, noted_signals() as noted:
-        while state.step < params.steps:
-            index = state.next_batch(len(data.train), params.batch_size)
-            x = fabric.to_device(data.train.draw(index, state.order))
-            optimizer.zero_grad()
-            losses = _backward(fabric, wrapped, x, state.noise, params)
-            losses, stop = _agreed(fabric, losses, bool(noted))
-            norm = fabric.clip_gradients(
-                wrapped, optimizer, max_norm=params.gradient_clip, error_if_nonfinite=False
-            )
-            if not (losses[0] + norm).isfinite():
-                _fail(state, params, index, losses[0].item(), norm.item(), checkpoints)
-            optimizer.step()
-            state.schedule.step()
-            state.average.update_parameters(state.model)
-            state.losses.append(losses)
-            state.step += 1
+        while state.step < params.steps and not stop:
+            stop = _step(fabric, wrapped, optimizer, state, data, params, checkpoints, noted)
             if state.step % interval == 0 or state.step == params.steps:
                 row = _validate(state.average.module, validation, seed)
                 state.history.append({"step": state.step} | _row(state.losses) | row)
                 state.losses.clear()
                 bar.set_postfix(validation=f"{row['validation_data']:.2f}")
             bar.update()
-            due = monotonic() - saved >= params.checkpoint_seconds and state.step < params.steps
-            if checkpoints and (stop or due):
+            if checkpoints and monotonic() - saved >= params.checkpoint_seconds:
                 checkpoints.save(state.step, state.to_bytes())
                 saved = monotonic()
-            if stop:
-                return noted
-    return None
+        stop = stop or bool(noted)  # in the last step
+        if checkpoints and stop:
+            checkpoints.save(state.step, state.to_bytes())
+    return noted if stop else None
+
+
+def _step(
+    fabric: Fabric,
+    wrapped: nn.Module,
+    optimizer: Optimizer,
+    state: Progress,
+    data: Dataset,
+    params: TrainParams,
+    checkpoints: Checkpoints | None,
+    noted: list[int],
+) -> bool:
+    """Do one step; return whether a process was asked to stop."""
+    index = state.next_batch(len(data.train), params.batch_size)
+    x = fabric.to_device(data.train.draw(index, state.order))
+    optimizer.zero_grad()
+    losses = _backward(fabric, wrapped, x, state.noise, params)
+    losses, stop = agreed(fabric, losses, bool(noted))
+    norm = fabric.clip_gradients(
+        wrapped, optimizer, max_norm=params.gradient_clip, error_if_nonfinite=False
+    )
+    if not (losses[0] + norm).isfinite():
+        _fail(state, params, index, losses[0].item(), norm.item(), checkpoints)
+    optimizer.step()
+    state.schedule.step()
+    state.average.update_parameters(state.model)
+    state.losses.append(losses)
+    state.step += 1
+    return stop
 
 
 def _backward(
@@ -154,15 +167,6 @@ def _backward(
             fabric.backward(loss.total / params.accumulate)
         losses.append(torch.stack([term.detach() for term in loss]))
     return torch.stack(losses).mean(0)
-
-
-def _agreed(fabric: Fabric, losses: Tensor, stop: bool) -> tuple[Tensor, bool]:
-    """Return the mean losses of all processes, and whether one of them was asked to stop."""
-    if fabric.world_size == 1:
-        return losses, stop
-    flag = losses.new_tensor([stop])
-    mean = fabric.all_reduce(torch.cat([losses, flag]), reduce_op="mean")
-    return mean[:-1], bool(mean[-1] > 0)
 
 
 def _fail(

@@ -119,6 +119,19 @@ def test_an_interrupt_saves_first_and_is_then_a_keyboard_interrupt(cache, monkey
     assert steps == [6, 7]
 
 
+def test_an_interrupt_in_the_last_step_is_not_forgotten(monkeypatch):
+    weights, history = train(NEVER)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        crash_at(7, patch, lambda: signal.raise_signal(signal.SIGINT))
+        train(NEVER)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("paramrel.training._row", lambda _: signal.raise_signal(signal.SIGINT) or {})
+        train(NEVER.model_copy(update={"evaluations": 1}))
+    steps = steps_done(monkeypatch)
+    again, same = train(NEVER)
+    assert steps == [] and again == weights and same.equals(history)
+
+
 def test_a_second_interrupt_acts_at_once(cache, monkeypatch):
     def twice():
         signal.raise_signal(signal.SIGINT)
