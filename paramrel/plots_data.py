@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from paramrel.data import Dataset, Factors, Split
 from paramrel.data.factors import Render
 from paramrel.data.readings import Reading
+from paramrel.files import whole_file
 
 DPI = 96
 GAP = 3  # pixels between images
@@ -40,8 +41,8 @@ def picture(figure: Figure, kind: str = "jpeg") -> Image:
 
 def write_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG, each of its pixels as four, without loss."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=2 * DPI, metadata={"Software": None})
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=2 * DPI, metadata={"Software": None})
 
 
 def image_grid(rows: Mapping[str, Tensor], side: int) -> Figure:

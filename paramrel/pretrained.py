@@ -26,6 +26,7 @@ import torch
 import yaml
 
 from paramrel.evaluation import Row, evaluate
+from paramrel.files import whole_file
 from paramrel.params import EvaluateParams, ModelParams, TrainParams
 from paramrel.paths import study_root
 from paramrel.runs import Run, load_run, save_run, train_run
@@ -96,7 +97,8 @@ def _write_card(name: str, entry: Row) -> None:
     pinned = yaml.safe_load(path.read_text(encoding="utf-8"))
     pinned["meta"][name] = entry
     text = yaml.safe_dump(pinned, sort_keys=False, allow_unicode=True, width=100)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def main(words: list[str] | None = None) -> None:
