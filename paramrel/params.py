@@ -31,13 +31,17 @@ from paramrel.paths import study_root
 from paramrel.plain_yaml import read_yaml
 
 T = TypeVar("T")
+MENTIONED = 15  # names in a message, at most
 
 
 def _one_of(allowed: Collection[str]) -> AfterValidator:
     def check(name: str) -> str:
         if name not in allowed:
             nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, allowed, 1))
-            raise ValueError(f"not one of {', '.join(allowed)}{nearest}")
+            listed = ", ".join([*allowed][:MENTIONED])
+            more = len(allowed) - MENTIONED
+            listed += f" and {more} more" if more > 0 else ""
+            raise ValueError(f"not one of {listed}{nearest}")
         return name
 
     return AfterValidator(check)
