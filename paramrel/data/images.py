@@ -23,6 +23,8 @@ def decode(content: bytes, color: str, size: int | None = None, crop: str = "cen
     """
     try:
         with Image.open(BytesIO(content)) as image:
+            image.verify()  # checksums, where the format has them; it has to be opened again
+        with Image.open(BytesIO(content)) as image:
             if image.mode in DEEP_MODES or any(map(_is_cut_off, image.tile)):
                 raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
             image = ImageOps.exif_transpose(image).convert("RGB" if color == "rgb" else "L")
