@@ -9,8 +9,7 @@ from torch import Generator, Tensor
 from paramrel.data import Dataset, load_dataset
 from paramrel.data.subset import subset
 from paramrel.evaluation import codes, parts
-from paramrel.flows import CategoricalFlow
-from paramrel.generation import predictor, sample, to_pixels
+from paramrel.generation import fixed_noise_decoder, sample, to_pixels
 from paramrel.metrics.extractors import Extractor, train_classifier, train_self_supervised
 from paramrel.metrics.fidelity import fidelity
 from paramrel.metrics.probes import (
@@ -23,9 +22,9 @@ from paramrel.metrics.probes import (
 from paramrel.metrics.smoothness import path_length, path_shape
 from paramrel.model import build_model
 from paramrel.runs import Run
-from paramrel.solvers import decode
 
 EXAMPLES = 2000  # of each split, at most
+PATH_STEPS = 10  # from one code to another
 
 
 def probe_table(run: Run) -> pd.DataFrame:
@@ -103,19 +102,10 @@ def smoothness_row(run: Run, judges: tuple[Extractor, ...], pairs: int, steps: i
     classifier, features = judges
     z = torch.as_tensor(_codes(run, 1.0)[2])
     start, end = z[:pairs], z[pairs : 2 * pairs]
-    flow = run.model.flow
-    classes = (flow.num_classes,) if isinstance(flow, CategoricalFlow) else ()
-    shape = (1, *run.model.data_shape, *classes)
-    noise = torch.randn(shape, generator=Generator().manual_seed(run.seed))
-
-    def decode_codes(z: Tensor) -> Tensor:
-        same = noise.expand(len(z), *noise.shape[1:])
-        x = decode(flow, predictor(run.model, z), same, steps)
-        return to_pixels(run.model.to_data(x))
-
     generator = Generator().manual_seed(run.seed)
-    return path_length(decode_codes, features, start, end, generator) | path_shape(
-        decode_codes, features, classifier, start, end
+    decoder = fixed_noise_decoder(run.model, steps, generator)
+    return path_length(decoder, features, start, end, generator) | path_shape(
+        decoder, features, classifier, start, end, PATH_STEPS
     )
 
 

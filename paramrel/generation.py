@@ -1,14 +1,25 @@
-"""Images from a model: the predictor that solvers take, and unconditional samples."""
+"""Images from a model: unconditional samples, and images that share a code or a noise."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from paramrel.flows import OneShotFlow, Theta
+from paramrel.flows import CategoricalFlow, OneShotFlow, Theta
 from paramrel.model import FlowAutoencoder, draw
-from paramrel.solvers import Predictor, ancestral, inference
+from paramrel.solvers import Predictor, ancestral, bfn_solver, decode, inference
+
+Solver = Literal["ancestral", "bfn_solver"]
+Noise = Tensor | None  # (B, ...) as `solvers.Inversion.noise`; None without a flow
+
+
+class CodePrior(Protocol):
+    """What codes can be drawn from."""
+
+    def sample(self, number: int, generator: Generator) -> Tensor:
+        """Return codes z: (number, d)."""
 
 
 def predictor(
@@ -44,33 +55,48 @@ def sample(
     number: int,
     steps: int,
     generator: Generator,
-    code: Literal["self", "prior"] = "self",
+    code: Literal["self", "prior"] | CodePrior | Tensor = "self",
+    solver: Solver = "ancestral",
 ) -> Tensor:
-    """Return unconditional samples x: (number, ...).
+    """Return samples x: (number, ...), each with fresh noise.
 
     code: `self` re-encodes z_t from the current θ_t at every step (a model without a code has
-    none, one whose code is read from data is refused); `prior` draws one z ~ N(0, I) that all
-    steps share.
+        none, one whose code is read from data is refused); `prior` draws one z ~ N(0, I) that all
+        steps share. A learned prior of the codes of s = 1 is drawn from, and codes of s = 1 that
+        are given, (number, d), are taken as they are.
+    solver: the n messages that define a Bayesian flow network, or its probability-flow ODE.
+
+    Raises ValueError for codes where the method has none.
     """
-    z, s = None, None if model.method.code_time == "same" else 1.0
-    if code == "prior":
+    if isinstance(code, str) and code == "self":
+        return run_sampler(model, number, steps, generator, predictor(model, None, None, generator),
+                           solver=solver)  # fmt: skip
+    require_code(model)
+    s = 1.0
+    if isinstance(code, Tensor):
+        z = code
+    elif code == "prior":
         z = torch.randn(number, model.params.code_dim, generator=generator, device=model.device)
-    return run_ancestral(model, number, steps, generator, predictor(model, z, s, generator))
+        s = None if model.method.code_time == "same" else 1.0
+    else:
+        z = code.sample(number, generator)
+    return run_sampler(model, number, steps, generator, predictor(model, z, s), solver=solver)
 
 
-def run_ancestral(
+def run_sampler(
     model: FlowAutoencoder,
     number: int,
     steps: int,
-    generator: Generator,
+    generator: Generator | None,
     predict: Predictor,
     theta: Theta | None = None,
     t: float = 0.0,
+    solver: Solver = "ancestral",
 ) -> Tensor:
     """Sample x: (number, ...) from θ at time t on, or from the prior at t = 0.
 
     It ends in the mode of the last output distribution, an image without that draw's noise.
-    Without a flow there is one step: from the code to that mode.
+    Without a flow there is one step: from the code to that mode. steps: those of [0, 1].
     """
     shape = (number, *model.data_shape)
     if isinstance(model.flow, OneShotFlow):
@@ -79,18 +105,73 @@ def run_ancestral(
         if t == 1:
             x = model.flow.mode_output(predict(theta, torch.ones(number, device=model.device)))
             return model.to_data(x)
-        x = ancestral(
-            model.flow,
-            predict,
-            shape,
-            max(round((1 - t) * steps), 1),
-            theta=theta,
-            t_start=t,
-            final="mode",
-            device=model.device,
-            generator=generator,
-        )
+        n = max(round((1 - t) * steps), 1)
+        run = dict(final="mode", theta=theta, device=model.device, generator=generator)
+        if solver == "ancestral":
+            x = ancestral(model.flow, predict, shape, n, t_start=t, **run)
+        else:
+            x = bfn_solver(model.flow, predict, shape, n, eta=t or 1e-3, **run)
     return model.to_data(x)
+
+
+def draw_noise(model: FlowAutoencoder, number: int, generator: Generator) -> Noise:
+    """Return noise for `decode_codes`, a standard normal for each image; None without a flow."""
+    if isinstance(model.flow, OneShotFlow):
+        return None
+    classes = (model.flow.num_classes,) if isinstance(model.flow, CategoricalFlow) else ()
+    shape = (number, *model.data_shape, *classes)
+    return torch.randn(shape, generator=generator, device=model.device)
+
+
+def decode_codes(
+    model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int, s: float = 1.0
+) -> Tensor:
+    """Return x: (B, ...) of codes z: (B, d) of time s and of noise: (B, ...), with no randomness.
+
+    The probability-flow ODE leads from the noise to x; without a flow, z alone makes x.
+    """
+    if isinstance(model.flow, OneShotFlow):
+        return run_sampler(model, len(z), steps, None, predictor(model, z, s))
+    return model.to_data(decode(model.flow, predictor(model, z, s), noise, steps))
+
+
+def fixed_noise_decoder(
+    model: FlowAutoencoder, steps: int, generator: Generator
+) -> Callable[[Tensor], Tensor]:
+    """Return codes (N, d) of s = 1 → images (N, C, H, W) in [-1, 1] that share one drawn noise."""
+    noise = draw_noise(model, 1, generator)
+
+    def decoder(z: Tensor) -> Tensor:
+        same = None if noise is None else noise.expand(len(z), *noise.shape[1:])
+        return to_pixels(decode_codes(model, z, same, steps))
+
+    return decoder
+
+
+def generate_like(
+    model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int, s: float = 1.0
+) -> Tensor:
+    """Return x: (B, M, ...), a row for each code z: (B, d) and a column for each noise (M, ...).
+
+    Along a row the code is fixed and the noise varies, along a column the noise is fixed.
+    Raises ValueError for a method without a code or without a flow, which has no noise.
+    """
+    require_code(model)
+    if noise is None:
+        raise ValueError(
+            "this method has no flow, and so no noise to vary: a code makes one image, which "
+            "decode_codes(model, z, None, steps) returns"
+        )
+    rows, columns = len(z), len(noise)
+    noises = noise.repeat(rows, *[1] * (noise.ndim - 1))
+    x = decode_codes(model, z.repeat_interleave(columns, 0), noises, steps, s)
+    return x.unflatten(0, (rows, columns))
+
+
+def require_code(model: FlowAutoencoder) -> None:
+    """Raise ValueError for a method that has no code."""
+    if model.encoder is None:
+        raise ValueError("this method has no code: choose one with a code, or sample with 'self'")
 
 
 def to_pixels(x: Tensor) -> Tensor:

@@ -152,11 +152,15 @@ class EvaluateParams(_Params):
 class GenerateParams(_Params):
     """How images are drawn."""
 
-    sampling_steps: Count = 50
-    inversion_steps: Count = 100
-    progressive_times: Some[Time] = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+    sampling_steps: Count = 30
+    inversion_steps: Count = 50
+    decoding_steps: Count = 20
+    progressive_log_snr: Some[float] = (-4.0, -2.0, -1.0, 0.0, 1.0)
     reconstructed: int = Field(100, ge=2, le=100_000)
     images: int = Field(10, ge=1, le=30)
+    judge_steps: Count = 500
+    per_class: int = Field(20, ge=2)
+    pairs: int = Field(100, gt=64)
 
 
 class AblationParams(_Params):

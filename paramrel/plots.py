@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -28,30 +29,43 @@ METHOD_COLORS = {
 sns.set_theme(context="notebook", style="ticks", rc={"figure.dpi": 80, "axes.titlesize": "medium"})
 
 
-def image_rows(rows: Mapping[str, Tensor], title: str = "", columns: Sequence[str] = ()) -> Figure:
-    """Draw rows of images with their names on the left; each (N, 1, H, W), any range.
+def image_rows(
+    rows: Mapping[str, Tensor], title: str = "", columns: Sequence[str] = (), block: int = 0
+) -> Figure:
+    """Draw rows of images with their names on the left.
 
-    columns: a name above each image.
+    rows: binary classes or values in [-1, 1], each (N, C, H, W), C = 1 (ink on paper) or 3 (light).
+    columns: a name above each image. block: leave a gap after every so many images.
     """
-    number = len(next(iter(rows.values())))
-    figure, axes = plt.subplots(
-        len(rows),
-        number,
-        figsize=(0.6 * number + 1.9, 0.6 * len(rows) + 0.3 * bool(title) + 0.1),
-        squeeze=False,
-        layout="constrained",
-    )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
-        low, high = images.min(), images.max()
-        for axis, image in zip(line, images, strict=True):
-            axis.imshow(image[0].numpy(force=True), cmap="gray_r", vmin=low, vmax=high)
-            axis.set(xticks=[], yticks=[])
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize="small")
-    for axis, name in zip(axes[0], columns, strict=False):
-        axis.set_title(name, fontsize="small")
-    figure.suptitle(title, fontsize="medium")
+    height, width = next(iter(rows.values())).shape[-2:]
+    border = max(height // 8, 1)
+    number = max(map(len, rows.values()))
+    places = [i * (width + border) + i // (block or number) * width // 2 for i in range(number)]
+    canvas = np.ones((len(rows) * (height + border), places[-1] + width, 3))
+    for line, images in enumerate(rows.values()):
+        top = line * (height + border)
+        for left, image in zip(places, _as_light(images), strict=False):
+            canvas[top : top + height, left : left + width] = image
+    scale = 0.42 / height  # inches
+    size = (canvas.shape[1] * scale + 1.8, canvas.shape[0] * scale + 0.3 * bool(title) + 0.3)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    axis.imshow(canvas, interpolation="nearest")
+    middles = [line * (height + border) + height / 2 for line in range(len(rows))]
+    axis.set_yticks(middles, list(rows), fontsize="small")
+    above = [left + width / 2 for left in places[: len(columns)]]
+    axis.set_xticks(above, list(columns), fontsize="small")
+    axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axis.set_frame_on(False)
+    axis.set_title(title, fontsize="medium")
     return figure
+
+
+def _as_light(images: Tensor) -> np.ndarray:
+    """(N, C, H, W) → what a screen shows of it, (N, H, W, 3) in [0, 1]."""
+    light = (images + 1) / 2 if images.is_floating_point() else images
+    if images.shape[1] == 1:
+        light = (1 - light).expand(-1, 3, -1, -1)
+    return light.clamp(0, 1).movedim(1, -1).numpy(force=True)
 
 
 def learning_curves(history: pd.DataFrame) -> Figure:
@@ -141,24 +155,35 @@ def shuffled_code(rows: pd.DataFrame) -> Figure:
 
 
 def reconstruction_errors(table: pd.DataFrame) -> Figure:
-    """Draw the error of each way of reconstruction over the time of θ or of the code.
+    """Draw the error of each way of reconstruction over the log-SNR of θ or of the code's θ.
 
     table: rows of `reconstruction_table`, of one run or of several; a line a method, its range
-    over the seeds shaded.
+    over the seeds shaded. A code without a time is a level across.
     """
     floor = table.loc[table["way"] == "mean image", "mse"].mean()
     panels = {"theta": "θ of time t alone", "code": "code of time s alone"}
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
     for axis, (way, title) in zip(axes, panels.items(), strict=True):
         rows = table[table["way"] == way]
-        if not rows.empty:
+        timed = rows.groupby("method")["time"].transform("nunique") > 1
+        if timed.any():
             sns.lineplot(
-                rows, x="time", y="mse", hue="method", palette=METHOD_COLORS, marker="o",
+                rows[timed], x="log_snr", y="mse", hue="method", palette=METHOD_COLORS, marker="o",
                 errorbar=("pi", 100), ax=axis,
             )  # fmt: skip
+        for method, mse in rows[~timed].groupby("method", sort=False)["mse"].mean().items():
+            axis.axhline(mse, color=METHOD_COLORS[method], lw=1, ls="-.", label=method)
         axis.axhline(floor, color="gray", ls="--", label="mean image")
-        axis.set(title=title, xlabel="time (0: prior, 1: data)", ylabel="mean squared error, test")
-        axis.legend(frameon=False, fontsize="small")
+        axis.set(title=title, xlabel="log signal-to-noise ratio of θ (nats)")
+        axis.set_ylabel("mean squared error, test")
+    handles = dict(zip(*reversed(axes[1].get_legend_handles_labels()), strict=True))
+    handles |= dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    for axis in axes:
+        if axis.get_legend():
+            axis.get_legend().remove()
+    figure.legend(
+        handles.values(), handles, loc="outside center right", frameon=False, fontsize="small"
+    )
     sns.despine(figure)
     return figure
 

@@ -1,118 +1,192 @@
 """Images again: from the code alone, from θ of a time alone, from the code and the noise."""
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
 from torch import Generator, Tensor
+from torch.distributions import Distribution
 
-from paramrel.generation import predictor, run_ancestral, to_pixels
-from paramrel.metrics.reconstruction import reconstruction_errors
+from paramrel.flows import Flow, OneShotFlow, PointMass
+from paramrel.generation import predictor, run_sampler, to_pixels
+from paramrel.metrics.reconstruction import binary_reconstruction, reconstruction_errors
 from paramrel.model import FlowAutoencoder
 from paramrel.params import GenerateParams
 from paramrel.runs import Run
-from paramrel.solvers import Inversion, invert
+from paramrel.solvers import Inversion, invert, times_of_log_snr
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Images again, and what was kept of them.
+
+    way: `code`, `theta`, `code and theta`, `noise` or `code and noise`.
+    time: of the code where it is alone, else of θ; the noise goes with the code of s = 1.
+    images: (B, ...) as the data.
+    nll: −ln p_O(x), nats per image, of the decoder's first answer to what is kept, before any
+        sampling: for a code, at t = 0. NaN where it answers with a point, and for the noise.
+    """
+
+    way: str
+    time: float
+    images: Tensor
+    nll: float = math.nan
 
 
 def reconstruct_from_code(
     model: FlowAutoencoder, x: Tensor, steps: int, generator: Generator, s: float = 1.0
-) -> Tensor:
-    """Return x: (B, ...) again from the mean of its code alone, read at time s.
+) -> Reconstruction:
+    """Reconstruct x: (B, ...) from the mean of its code alone, read at time s.
 
     The sampling noise is fresh, so that nothing but the d scalars of the code is kept of x.
     """
     z = mean_code(model, x, s, generator)
-    return run_ancestral(model, len(x), steps, generator, predictor(model, z, s))
+    predict = predictor(model, z, s)
+    images = run_sampler(model, len(x), steps, generator, predict)
+    with torch.no_grad():
+        theta = model.flow.prior(x.shape, x.device, generator)
+        nll = _nll(model.flow, predict(theta, torch.zeros(len(x), device=x.device)), x)
+    return Reconstruction("code", s, images, nll)
 
 
 def reconstruct_from_theta(
-    model: FlowAutoencoder, x: Tensor, t: float, steps: int, generator: Generator
-) -> Tensor:
-    """Return x: (B, ...) again, sampled on from θ_t ~ p_F(θ | x; t); `steps` are those of [0, 1].
+    model: FlowAutoencoder,
+    x: Tensor,
+    t: float,
+    steps: int,
+    generator: Generator,
+    z: Tensor | None = None,
+) -> Reconstruction:
+    """Reconstruct x: (B, ...), sampled on from θ_t ~ p_F(θ | x; t); `steps` are those of [0, 1].
 
     A self-encoder re-encodes the current θ at every step, so that θ_t is all that is kept of x.
+    z: a code of s = 1, (B, d), that is kept beside θ_t; without it, a method whose code is read
+    from data is refused with a ValueError.
     """
-    theta = model.flow.sample_theta(x, torch.full((len(x),), t), generator=generator)
-    predict = predictor(model, generator=generator)
-    return run_ancestral(model, len(x), steps, generator, predict, theta, t)
+    time = torch.full((len(x),), t, device=x.device)
+    theta = model.flow.sample_theta(model.to_flow(x), time, generator=generator)
+    predict = predictor(model, z, 1.0, generator)
+    with torch.no_grad():
+        nll = _nll(model.flow, predict(theta, time), x)
+    images = run_sampler(model, len(x), steps, generator, predict, theta, t)
+    return Reconstruction("theta" if z is None else "code and theta", t, images, nll)
 
 
 def reconstruct_from_noise(
-    model: FlowAutoencoder, x: Tensor, steps: int, generator: Generator
+    model: FlowAutoencoder, x: Tensor, z: Tensor, steps: int, generator: Generator
 ) -> Inversion:
     """Return the noise from which the probability-flow ODE leads to x, and the way back.
 
-    With a code, decoder and inversion share its mean at s = 1: that is `code plus noise`, and
-    near lossless for any flow whatever the code holds. The noise has as many floats as x or more.
-    The way back is in the flow's own values: `model.to_data` makes images of them.
+    z: (B, d), the code of s = 1 that both directions are told, or the constant of a model without
+    one. That is `code and noise`, and near lossless for any flow whatever the code holds: the
+    noise has as many floats as x or more. The way back is in the flow's own values:
+    `model.to_data` makes images of them. Raises ValueError without a flow, which has no noise.
     """
-    z = model.no_code(len(x)) if model.encoder is None else mean_code(model, x, 1.0, generator)
     x, predict = model.to_flow(x), predictor(model, z)
     return invert(model.flow, predict, x, steps, start="sample", generator=generator)
 
 
 def mean_code(model: FlowAutoencoder, x: Tensor, s: float, generator: Generator) -> Tensor:
-    """Return the mean (B, d) of q(z | θ_s, s) for θ_s drawn from x: (B, ...)."""
+    """Return the mean (B, d) of q(z | θ_s, s) for θ_s drawn from x: (B, ...).
+
+    A model without a code returns the constant that its decoder is given.
+    """
+    if model.encoder is None:
+        return model.no_code(len(x))
     with torch.no_grad():
         return model.encode(x, torch.full((len(x),), s, device=x.device), generator).mean
 
 
+def progressive_times(flow: Flow, log_snr: Sequence[float]) -> tuple[float, ...]:
+    """Return the times at which a flow reaches these log-SNRs (nats), and then t = 1.
+
+    Levels that it reaches only after t = 1, or never, are left out.
+    """
+    last = flow.log_snr(torch.ones(1)).item()
+    levels = torch.tensor([level for level in sorted(log_snr) if level < last])
+    return (*times_of_log_snr(flow, levels.double()).tolist(), 1.0)
+
+
 def reconstruct_in_all_ways(
     run: Run, x: Tensor, params: GenerateParams
-) -> dict[tuple[str, float], Tensor]:
-    """Reconstruct x: (B, ...) in every way that a run's method has.
+) -> Iterator[Reconstruction]:
+    """Reconstruct x: (B, ...) in every way that a run's method has, with the same sampling noise.
 
-    Keys: ("code", s) and ("theta", t) for each of the progressive times, and ("noise", 1), or
-    ("code and noise", 1) where there is a code. Every way has the same sampling noise. A code of
-    x has no other time than s = 1, and no way from θ alone; without a flow there is no noise.
+    The times are those of `progressive_times`. A code of x has no other time than s = 1, and no
+    way from θ alone, but with the code; without a flow there are neither times nor noise.
     """
 
     def noise() -> Generator:
-        return Generator().manual_seed(run.seed)
+        return Generator(model.device).manual_seed(run.seed)
 
-    model, steps, times = run.model, params.sampling_steps, params.progressive_times
-    code = model.method.code
-    ways = {}
-    for time in times if code in ("none", "theta") else ():
-        ways["theta", time] = reconstruct_from_theta(model, x, time, steps, noise())
-    for time in {"none": (), "x": (1.0,)}.get(code, times):
-        ways["code", time] = reconstruct_from_code(model, x, steps, noise(), time)
-    if model.method.flow != "one_shot":
-        inversion = reconstruct_from_noise(model, x, params.inversion_steps, noise())
-        way = "noise" if code == "none" else "code and noise"
-        ways[way, 1.0] = model.to_data(inversion.reconstruction)
-    return ways
+    model, steps, code = run.model, params.sampling_steps, run.model.method.code
+    times = progressive_times(model.flow, params.progressive_log_snr)
+    for s in {"none": (), "x": (1.0,)}.get(code, times):
+        yield reconstruct_from_code(model, x, steps, noise(), s)
+    if model.method.flow == "one_shot":
+        return
+    z = mean_code(model, x, 1.0, noise())
+    for t in times:
+        kept = None if code in ("none", "theta") else z
+        yield reconstruct_from_theta(model, x, t, steps, noise(), kept)
+    inversion = reconstruct_from_noise(model, x, z, params.inversion_steps, noise())
+    way = "noise" if code == "none" else "code and noise"
+    yield Reconstruction(way, 1.0, model.to_data(inversion.reconstruction))
 
 
-def reconstruction_table(
-    run: Run, x: Tensor, ways: dict[tuple[str, float], Tensor]
-) -> pd.DataFrame:
-    """Score the ways of `reconstruct_in_all_ways`: mean squared error of pixels in [0, 1].
+def progression(x: Tensor, ways: Sequence[Reconstruction], way: str) -> Tensor:
+    """Return x: (B, ...), and x again in one way from the earliest time on: (B, 1 + T, ...)."""
+    again = sorted((kept for kept in ways if kept.way == way), key=lambda kept: kept.time)
+    return torch.stack([x, *(kept.images for kept in again)], 1)
 
-    For binary pixels that is the share of wrong bits. `floats` counts the numbers kept of an
-    image; the floor is the mean of these images, which keeps none.
+
+def reconstruction_table(run: Run, x: Tensor, ways: Sequence[Reconstruction]) -> pd.DataFrame:
+    """Score reconstructions of x: (B, ...), a row each, and the floor: the mean of these images.
+
+    log_snr: of the row's time, nats. floats: the numbers kept of an image. mse: of pixels in
+    [0, 1]; of binary pixels that is bit_error, the share of wrong bits. Others have psnr (dB, of
+    that error) and ssim (NaN below 11×11 pixels). nll: as in `Reconstruction`.
     """
     variables = math.prod(x.shape[1:]) * max(run.model.flow.num_outputs - 1, 1)
-    floats = {
-        "code": run.model.params.code_dim,
-        "theta": variables,
-        "noise": variables,
-        "code and noise": run.model.params.code_dim + variables,
-    }
+    floats = {"code": run.model.params.code_dim, "theta": variables, "noise": variables}
+    rows = [{"way": "mean image", "time": 0.0, "log_snr": math.nan, "floats": 0} | _floor(x)]
+    for kept in ways:
+        row = {
+            "way": kept.way,
+            "time": kept.time,
+            "log_snr": run.model.flow.log_snr(torch.tensor([kept.time])).item(),
+            "floats": sum(floats[part] for part in kept.way.split(" and ")),
+        }
+        rows.append(row | _errors(x, kept))
+    origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+    return pd.DataFrame([origin | row | {"n": len(x)} for row in rows])
+
+
+def _nll(flow: Flow, out: Distribution, x: Tensor) -> float:
+    """-ln p_O(x), nats per image; NaN of a point, which has no probabilities of classes or bins."""
+    if isinstance(out, PointMass):
+        return math.nan
+    flow = flow.data_flow if isinstance(flow, OneShotFlow) else flow
+    return flow.reconstruction_loss(x, out).mean().item()
+
+
+def _errors(x: Tensor, kept: Reconstruction) -> dict[str, float]:
+    errors = reconstruction_errors(to_pixels(x), to_pixels(kept.images))
+    mse = float(errors["mse"].mean())
+    if not x.is_floating_point():
+        return {"mse": mse, "bit_error": mse, "nll": kept.nll}
+    psnr = -10 * math.log10(mse) if mse else math.inf
+    return {"mse": mse, "psnr": psnr, "ssim": float(errors["ssim"].mean()), "nll": kept.nll}
+
+
+def _floor(x: Tensor) -> dict[str, float]:
+    """The errors of the mean of images x, which knows none of them."""
     images = to_pixels(x)
     mean = images.mean(0, keepdim=True).expand_as(images)
-    rows = [("mean image", 0.0, 0, mean)]
-    rows += [(way, time, floats[way], to_pixels(other)) for (way, time), other in ways.items()]
-    return pd.DataFrame(
-        {
-            "dataset": run.dataset,
-            "method": run.method,
-            "seed": run.seed,
-            "way": way,
-            "time": time,
-            "floats": number,
-            "mse": reconstruction_errors(images, other)["mse"].mean(),
-            "n": len(x),
-        }
-        for way, time, number, other in rows
-    )
+    errors = _errors(images, Reconstruction("mean image", 0.0, mean))
+    if x.is_floating_point():
+        return errors
+    binary = binary_reconstruction(x, (mean + 1) / 2)
+    return {"mse": errors["mse"], "bit_error": binary["bit_error"], "nll": binary["nll"]}

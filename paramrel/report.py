@@ -4,7 +4,6 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -34,10 +33,8 @@ def read_runs(params: StudyParams) -> pd.DataFrame:
 
 def read_reconstructions(params: StudyParams) -> pd.DataFrame:
     """Return the reconstruction errors of every run, one row for each way and time."""
-    keys = product(params.datasets, params.methods, params.seeds)
     return pd.concat(
-        read_table(f"results/tables/reconstruct/{dataset}-{method}-{seed}.csv")
-        for dataset, method, seed in keys
+        read_table(f"results/tables/reconstruct_{dataset}.csv") for dataset in params.datasets
     )
 
 
@@ -69,7 +66,7 @@ def report_sections(params: StudyParams, tables: Mapping[str, pd.DataFrame]) -> 
     """Return what the page says of the tables, and of the figures of the first data set."""
     control = tables["controls"].iloc[0]
     folder = "results/figures"
-    first = [f"{params.datasets[0]}-{method}-{params.seeds[0]}" for method in params.methods]
+    first = params.datasets[0]
     setting = (
         f"Test split, N = {control['n_test']}; seeds {list(params.seeds)}; {params.train.steps} "
         f"steps of {params.train.batch_size} images. ± is the half width of the 95 % t-interval "
@@ -104,17 +101,20 @@ def report_sections(params: StudyParams, tables: Mapping[str, pd.DataFrame]) -> 
             "What comes back?",
             "Mean squared error of pixels in [0, 1] (of binary pixels: the share of wrong bits) "
             "after reconstruction from θ of time t alone, and from a code of time s alone with "
-            "fresh sampling noise. Then the first images of the test split in all ways, seed "
-            f"{params.seeds[0]}, one figure a method: {', '.join(params.methods)}.",
+            "fresh sampling noise. Then the first images of the test split from the code of s = 1 "
+            f"alone, and from less and less noisy θ and codes of it, seed {params.seeds[0]}.",
             [],
-            [f"{folder}/reconstruction.png", *(f"{folder}/reconstruct/{key}.png" for key in first)],
+            [
+                f"{folder}/{name}.png"
+                for name in ("reconstruction", f"reconstruct_{first}", f"progressive_{first}")
+            ],
         ),
         Section(
             "What is drawn without an image?",
-            "Samples of each method in the same order, first seed; the code, where there is one, "
-            "is read anew from θ at every step.",
+            f"Samples of each method, seed {params.seeds[0]}; a code is read anew from θ at every "
+            "step (self) or drawn from the prior.",
             [],
-            [f"{folder}/samples/{key}.png" for key in first],
+            [f"{folder}/samples_{first}.png"],
         ),
         Section(
             "What do the weights γ and λ do?",

@@ -1,9 +1,10 @@
 """A run: a model trained on a data set with a seed, and the file that keeps it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,8 @@ from paramrel.data import load_dataset
 from paramrel.data.folders import cache_folder
 from paramrel.files import cause_of
 from paramrel.model import FlowAutoencoder, build_model
-from paramrel.params import ModelParams, TrainParams
+from paramrel.params import ModelParams, StudyParams, TrainParams
+from paramrel.paths import study_root
 from paramrel.record import fingerprint, git_revision, recipe, record, weights_hash
 from paramrel.training import train
 
@@ -61,6 +63,26 @@ def train_run(
         trained, history = train(untrained, data, params, seed, progress, determined_by)
     known = record(determined_by, trained.device, len(data.train))
     return Run(dataset, method, seed, trained, params, known), history
+
+
+def load_or_train(
+    dataset: str,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    folder: str | Path,
+    params: StudyParams,
+    steps: int,
+) -> list[Run]:
+    """Load the runs of these methods and seeds from a folder of the study, `results/runs`.
+
+    Where the folder is "", train them instead, in so many steps. Raises what `load_run` does.
+    """
+    cells = list(product(methods, seeds))
+    if folder:
+        place = study_root() / folder
+        return [load_run(place / f"{dataset}-{method}-{seed}") for method, seed in cells]
+    short = params.train.model_copy(update={"steps": steps, "evaluations": 1})
+    return [train_run(dataset, *cell, params.model, short, progress=False)[0] for cell in cells]
 
 
 def save_run(run: Run, folder: str | Path) -> None:

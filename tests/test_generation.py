@@ -1,24 +1,27 @@
-"""Samples and reconstructions: what is kept of an image, and what is not."""
+"""Samples, and images that share a code or a noise."""
 
 import pytest
 import torch
-from sklearn.decomposition import PCA
 
 from paramrel.data import load_dataset
-from paramrel.generation import predictor, sample
-from paramrel.methods import METHODS
-from paramrel.params import GenerateParams, ModelParams, TrainParams
-from paramrel.reconstruction import (
-    reconstruct_from_code,
-    reconstruct_from_theta,
-    reconstruct_in_all_ways,
-    reconstruction_table,
+from paramrel.generation import (
+    decode_codes,
+    draw_noise,
+    fixed_noise_decoder,
+    generate_like,
+    predictor,
+    sample,
 )
+from paramrel.methods import METHODS
+from paramrel.model import build_model
+from paramrel.params import ModelParams, TrainParams
 from paramrel.runs import Run, train_run
+from paramrel.solvers import decode
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 SHORT = TrainParams(steps=2, batch_size=16, evaluations=1)
-GENERATE = GenerateParams(sampling_steps=4, inversion_steps=4, progressive_times=(0.5, 1.0))
+CODED = [name for name, method in METHODS.items() if method.code != "none"]
+FLOWING = [name for name in CODED if METHODS[name].flow != "one_shot"]
 
 
 def seeded(seed=0):
@@ -29,14 +32,20 @@ def make_run(method, dataset="digits") -> Run:
     return train_run(dataset, method, 0, SMALL, SHORT, progress=False)[0]
 
 
+def opened(method, dataset="digits"):
+    """An untrained model whose layers that start at zero are open, so that its images differ."""
+    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    generator = seeded()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.3, generator=generator)
+    return model
+
+
 @pytest.fixture(scope="module")
 def run():
     return make_run("paramrel")
-
-
-@pytest.fixture(scope="module")
-def x():
-    return load_dataset("digits").test.x[:5]
 
 
 @pytest.mark.parametrize("dataset", ["digits", "digits_discretized", "digits_continuous"])
@@ -102,63 +111,74 @@ def test_a_shared_code_is_told_to_the_decoder_with_its_own_time(run):
     torch.testing.assert_close(told, expected)
 
 
-def test_a_reconstruction_from_the_code_knows_nothing_but_the_code(run, x):
-    """Two images with the same code come back the same."""
-    run.model.encode = lambda x, s, generator: torch.distributions.Normal(torch.zeros(5, 4), 1.0)
-    try:
-        first, second = (reconstruct_from_code(run.model, y, 3, seeded()) for y in (x, 1 - x))
-    finally:
-        del run.model.encode
-    assert torch.equal(first, second)
+@pytest.mark.parametrize("method", CODED)
+def test_a_learned_prior_is_drawn_from_and_given_codes_are_taken_as_they_are(method):
+    class Learned:
+        def sample(self, number, generator):
+            return torch.full((number, 4), 2.0)
+
+    model = opened(method)
+    given = torch.full((6, 4), 2.0)
+    drawn, taken = (sample(model, 6, 3, seeded(), code) for code in (Learned(), given))
+    assert torch.equal(drawn, taken)
+    assert not torch.equal(taken, sample(model, 6, 3, seeded(), -given))
 
 
-def test_an_autoencoder_reconstructs_better_than_as_many_principal_components():
-    params = TrainParams(steps=150, batch_size=64, evaluations=1)
-    model = train_run("digits_continuous", "ae", 0, ModelParams(), params, progress=False)[0].model
-    data = load_dataset("digits_continuous")
-    images = data.test.x.flatten(1).numpy()
-    pca = PCA(model.params.code_dim).fit(data.train.x.flatten(1).numpy())
-    linear = pca.inverse_transform(pca.transform(images))
-    ours = reconstruct_from_code(model, data.test.x, 1, seeded()).flatten(1).numpy()
-    assert ((ours - images) ** 2).mean() < 0.8 * ((linear - images) ** 2).mean()
+@pytest.mark.parametrize("method", ["bfn", "paramrel", "diffae", "vae"])
+def test_both_solvers_draw_and_without_a_flow_they_agree(method):
+    model = opened(method)
+    code = METHODS[method].samplers[0]
+    slow, fast = (sample(model, 6, 3, seeded(), code, s) for s in ("ancestral", "bfn_solver"))
+    assert slow.shape == fast.shape == (6, 1, 8, 8)
+    assert torch.equal(slow, fast) == (method == "vae")
 
 
-def test_theta_of_the_last_time_is_the_image_and_of_an_early_one_is_not(x):
-    run = train_run("digits", "bfn", 0, SMALL, TrainParams(steps=150), progress=False)[0]
-    late = reconstruct_from_theta(run.model, x, 1.0, 10, seeded())
-    early = reconstruct_from_theta(run.model, x, 0.05, 10, seeded())
-    assert (late != x).float().mean() < 0.02 < 0.1 < (early != x).float().mean()
+@pytest.mark.parametrize("code", ["prior", torch.zeros(2, 4)])
+def test_a_method_without_a_code_is_given_none(code):
+    with pytest.raises(ValueError, match="no code: .* sample with 'self'"):
+        sample(opened("bfn"), 2, 3, seeded(), code)
 
 
 @pytest.mark.parametrize("dataset", ["digits", "digits_discretized", "digits_continuous"])
-@pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_x", "diffae", "vae"])
-def test_the_table_has_a_row_for_each_way_with_its_floats_and_a_floor(method, dataset):
-    run, images = make_run(method, dataset), load_dataset(dataset).test.x[:5]
-    ways = reconstruct_in_all_ways(run, images, GENERATE)
-    table = reconstruction_table(run, images, ways).set_index(["way", "time"])
-    theta = {("theta", 0.5), ("theta", 1.0)}
-    code, both = {("code", 1.0)}, {("code and noise", 1.0)}
-    expected = {
-        "bfn": theta | {("noise", 1.0)},
-        "paramrel": theta | code | {("code", 0.5)} | both,
-        "paramrel_x": code | both,
-        "diffae": code | both,
-        "vae": code,
-    }[method]
-    assert set(ways) == expected and set(table.index) == expected | {("mean image", 0.0)}
-    assert all(image.dtype == images.dtype for image in ways.values())
-    assert table["mse"].between(0, 1).all() and (table["n"] == 5).all()
-    if method != "bfn":
-        assert table.loc[("code", 1.0), "floats"] == 4
-    if both <= expected:
-        assert table.loc[("code and noise", 1.0), "floats"] == 68
+@pytest.mark.parametrize("method", METHODS)
+def test_a_code_and_a_noise_make_one_image_without_any_randomness(method, dataset):
+    model = opened(method, dataset)
+    z, noise = torch.ones(3, 4), draw_noise(model, 3, seeded())
+    first, again = (decode_codes(model, z, noise, 3) for _ in range(2))
+    assert torch.equal(first, again) and first.dtype == load_dataset(dataset).test.x.dtype
+    if METHODS[method].flow == "one_shot":
+        assert noise is None and torch.equal(first[0], first[1])
+    else:
+        ode = decode(model.flow, predictor(model, z), noise, 3)
+        assert torch.equal(first, model.to_data(ode)) and not torch.equal(first[0], first[1])
 
 
-def test_the_error_of_binary_images_is_the_share_of_wrong_bits(run, x):
-    wrong = x.clone()
-    wrong[:, :, 0, :4] = 1 - wrong[:, :, 0, :4]  # 4 of 64 bits
-    table = reconstruction_table(run, x, {("code", 1.0): wrong}).set_index("way")
-    assert table.loc["code", "mse"] == pytest.approx(4 / 64)
-    frequencies = x.float().mean(0)
-    floor = (frequencies * (1 - frequencies)).mean()
-    assert table.loc["mean image", "mse"] == pytest.approx(floor.item(), rel=1e-5)
+@pytest.mark.parametrize("method", FLOWING)
+def test_rows_share_a_code_and_columns_share_a_noise(method):
+    model = opened(method)
+    z, noise = torch.randn(2, 4, generator=seeded()), draw_noise(model, 3, seeded())
+    grid = generate_like(model, z, noise, 3)
+    assert grid.shape == (2, 3, 1, 8, 8)
+    for i in range(2):
+        for j in range(3):
+            alone = decode_codes(model, z[i : i + 1], noise[j : j + 1], 3)[0]
+            assert (grid[i, j] != alone).float().mean() < 0.05  # batches round differently
+    assert torch.equal(grid, generate_like(model, z, noise, 3))
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [("bfn", "no code"), ("ae", "no flow, and so no noise"), ("vae", "no flow, and so no noise")],
+)
+def test_images_like_a_code_are_refused_with_the_reason(method, reason):
+    model = opened(method)
+    with pytest.raises(ValueError, match=reason):
+        generate_like(model, torch.zeros(2, 4), draw_noise(model, 2, seeded()), 3)
+
+
+@pytest.mark.parametrize("method", ["paramrel", "vae"])
+def test_a_decoder_of_one_noise_gives_equal_images_for_equal_codes(method):
+    decoder = fixed_noise_decoder(opened(method), 3, seeded())
+    images = decoder(torch.ones(2, 4))
+    assert torch.equal(images[0], images[1]) and images.abs().max() == 1
+    assert not torch.equal(images, decoder(-torch.ones(2, 4)))

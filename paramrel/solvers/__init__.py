@@ -1,7 +1,7 @@
 """From a predictor of x to samples of x: functions that hold no network and know of none."""
 
 from .ancestral import ancestral
-from .bfn_solver import bfn_solver
+from .bfn_solver import bfn_solver, times_of_log_snr
 from .exact import effective_number, exact_predictor
 from .inversion import Inversion, decode, invert
 from .run import Predictor, Step, inference
@@ -17,4 +17,5 @@ __all__ = [
     "exact_predictor",
     "inference",
     "invert",
+    "times_of_log_snr",
 ]

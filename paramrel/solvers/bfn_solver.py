@@ -159,12 +159,21 @@ def time_grid(flow: Flow, n: int, eta: float, grid: Grid) -> list[float]:
     if grid == "uniform":
         return times.tolist()
     levels = torch.linspace(*flow.log_snr(times[[0, -1]]).tolist(), n + 1, dtype=torch.float64)
-    low, high = torch.full_like(times, eta), torch.ones_like(times)
+    return [eta, *times_of_log_snr(flow, levels[1:-1], eta).tolist(), 1.0]
+
+
+def times_of_log_snr(flow: Flow, levels: Tensor, eta: float = 1e-3) -> Tensor:
+    """Times in [η, 1] at which θ_t has the log-SNRs `levels`: (L,), nats; float64 (L,).
+
+    A level that is out of reach gets the nearer end.
+    """
+    low = torch.full_like(levels, eta, dtype=torch.float64)
+    high = torch.ones_like(low)
     for _ in range(60):  # bisection: halves the interval until float64 is exhausted
         middle = (low + high) / 2
         below = flow.log_snr(middle) < levels
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    return [eta, *high[1:-1].tolist(), 1.0]
+    return high
 
 
 @per_field

@@ -1,0 +1,135 @@
+"""What becomes of an image when its code is changed and its noise is not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Generator, Tensor
+
+from paramrel.flows import OneShotFlow
+from paramrel.generation import Noise, decode_codes, require_code
+from paramrel.metrics.inputs import Array, as_codes, as_labels
+from paramrel.model import FlowAutoencoder
+from paramrel.reconstruction import mean_code, reconstruct_from_noise
+
+
+@dataclass(frozen=True)
+class Latent:
+    """All that images are decoded from.
+
+    z: (B, d) codes of s = 1, or the constant of a model without a code.
+    noise: (B, ...) as `Inversion.noise`; None without a flow.
+    """
+
+    z: Tensor
+    noise: Noise
+
+
+def encode_latent(model: FlowAutoencoder, x: Tensor, steps: int, generator: Generator) -> Latent:
+    """Return the mean code of x: (B, ...) and the noise from which the ODE leads to x."""
+    z = mean_code(model, x, 1.0, generator)
+    if isinstance(model.flow, OneShotFlow):
+        return Latent(z, None)
+    return Latent(z, reconstruct_from_noise(model, x, z, steps, generator).noise)
+
+
+def interpolate(
+    model: FlowAutoencoder, start: Latent, end: Latent, points: int, steps: int
+) -> Tensor:
+    """Return x: (B, points, ...) on the way from one latent to another, both ends included.
+
+    The code goes straight, the noise on the sphere, so that it stays as likely as noise is (Song
+    et al. 2021, arXiv 2010.02502, section 5.3). A model without a code goes by the noise alone.
+    """
+    weights = torch.linspace(0, 1, points).tolist()
+    images = [
+        decode_codes(
+            model,
+            torch.lerp(start.z, end.z, weight),
+            None if start.noise is None else slerp(start.noise, end.noise, weight),
+            steps,
+        )
+        for weight in weights
+    ]
+    return torch.stack(images, 1)
+
+
+def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
+    """Return the point at `weight` of the arc from start to end, (B, ...), an arc each example.
+
+    sin((1 − w)Ω)/sin Ω · start + sin(wΩ)/sin Ω · end with Ω the angle between them (Shoemake 1985);
+    the straight line where the two point the same way.
+    """
+    first, second = start.flatten(1).double(), end.flatten(1).double()
+    cosine = torch.nn.functional.cosine_similarity(first, second).clamp(-1, 1)
+    angle = cosine.acos().unsqueeze(1)
+    on_arc = (((1 - weight) * angle).sin() * first + (weight * angle).sin() * second) / angle.sin()
+    points = torch.where(angle > 1e-6, on_arc, torch.lerp(first, second, weight))
+    return points.view_as(start).to(start)
+
+
+def manipulate(
+    model: FlowAutoencoder, latent: Latent, direction: Tensor, amounts: Sequence[float], steps: int
+) -> Tensor:
+    """Return x: (B, A, ...) of the codes z + a · direction for each amount a, the noise held fixed.
+
+    direction: (d,), say of `probe_direction`. Raises ValueError for a method without a code.
+    """
+    require_code(model)
+    images = [
+        decode_codes(model, latent.z + amount * direction, latent.noise, steps)
+        for amount in amounts
+    ]
+    return torch.stack(images, 1)
+
+
+def traverse(
+    model: FlowAutoencoder, latent: Latent, codes: Tensor, amounts: Sequence[float], steps: int
+) -> Tensor:
+    """Return x: (B, d, A, ...): each dimension of the code moved alone, the others as they are.
+
+    codes: (N, d) of the aggregate posterior, whose standard deviations are the unit of `amounts`.
+    Raises ValueError for a method without a code.
+    """
+    require_code(model)
+    directions = codes.std(0).diag()
+    return torch.stack([manipulate(model, latent, d, amounts, steps) for d in directions], 1)
+
+
+def probe_direction(codes: Array, wanted: Array) -> Tensor:
+    """Return the direction (d,) in which a linear probe reads that an example is a wanted one.
+
+    codes: (N, d); wanted: (N,) of 0 and 1. The weights of a logistic regression on standardised
+    codes, made one long there and taken back: an amount of 1 is a standard deviation of the codes
+    (Preechakul et al. 2022, arXiv 2111.15640, section 5.2, where it is 0.3√d of them).
+    """
+    codes = as_codes("codes", codes)
+    wanted = as_labels("wanted", wanted, len(codes))
+    scale = codes.std(0)
+    scale[scale == 0] = 1  # a constant dimension has no weight either
+    weights = LogisticRegression(max_iter=2000).fit(codes / scale, wanted).coef_[0]
+    return torch.as_tensor(scale * weights / (weights**2).sum() ** 0.5).float()
+
+
+def time_codes(
+    model: FlowAutoencoder,
+    x: Tensor,
+    times: Sequence[float],
+    noise: Noise,
+    steps: int,
+    generator: Generator,
+) -> Tensor:
+    """Return x again from its code of each time, the noise held fixed: (B, T, ...).
+
+    x: (B, ...); noise: (B, ...), say of `draw_noise` or of `encode_latent`. The θ_s that the codes
+    are read from share their noise. Raises ValueError where a code has no time.
+    """
+    require_code(model)
+    if model.method.code == "x":
+        raise ValueError("this method's code is read from data x, and so has no other time")
+    images = []
+    for s in times:
+        z = mean_code(model, x, s, generator.clone_state())
+        images.append(decode_codes(model, z, noise, steps, s))
+    return torch.stack(images, 1)
