@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor
 
-from paramrel.flows import OneShotFlow
+from paramrel.fields import each
 from paramrel.generation import Noise, decode_codes, require_code
 from paramrel.metrics.inputs import Array, as_codes, as_labels
-from paramrel.model import FlowAutoencoder
+from paramrel.model import Data, FlowAutoencoder
 from paramrel.reconstruction import mean_code, reconstruct_from_noise
 
 
@@ -26,33 +27,34 @@ class Latent:
     noise: Noise
 
 
-def encode_latent(model: FlowAutoencoder, x: Tensor, steps: int, generator: Generator) -> Latent:
+def encode_latent(model: FlowAutoencoder, x: Data, steps: int, generator: Generator) -> Latent:
     """Return the mean code of x: (B, ...) and the noise from which the ODE leads to x."""
     z = mean_code(model, x, 1.0, generator)
-    if isinstance(model.flow, OneShotFlow):
+    if model.method.flow == "one_shot":
         return Latent(z, None)
     return Latent(z, reconstruct_from_noise(model, x, z, steps, generator).noise)
 
 
 def interpolate(
     model: FlowAutoencoder, start: Latent, end: Latent, points: int, steps: int
-) -> Tensor:
+) -> Data:
     """Return x: (B, points, ...) on the way from one latent to another, both ends included.
 
     The code goes straight, the noise on the sphere, so that it stays as likely as noise is (Song
     et al. 2021, arXiv 2010.02502, section 5.3). A model without a code goes by the noise alone.
     """
     weights = torch.linspace(0, 1, points).tolist()
-    images = [
-        decode_codes(
-            model,
-            torch.lerp(start.z, end.z, weight),
-            None if start.noise is None else slerp(start.noise, end.noise, weight),
-            steps,
-        )
-        for weight in weights
-    ]
-    return torch.stack(images, 1)
+    z = torch.stack([torch.lerp(start.z, end.z, weight) for weight in weights], 1)
+    noise = None
+    if start.noise is not None:
+        on_arcs = partial(_arcs, weights=weights)
+        noise = each(on_arcs, start.noise, end.noise)
+    return _decode_rows(model, z, noise, steps)
+
+
+def _arcs(start: Tensor, end: Tensor, weights: Sequence[float]) -> Tensor:
+    """(B, ...) twice → points of the arcs between them, (B · points, ...)."""
+    return torch.stack([slerp(start, end, weight) for weight in weights], 1).flatten(0, 1)
 
 
 def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
@@ -71,30 +73,30 @@ def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
 
 def manipulate(
     model: FlowAutoencoder, latent: Latent, direction: Tensor, amounts: Sequence[float], steps: int
-) -> Tensor:
+) -> Data:
     """Return x: (B, A, ...) of the codes z + a · direction for each amount a, the noise held fixed.
 
     direction: (d,), say of `probe_direction`. Raises ValueError for a method without a code.
     """
     require_code(model)
-    images = [
-        decode_codes(model, latent.z + amount * direction, latent.noise, steps)
-        for amount in amounts
-    ]
-    return torch.stack(images, 1)
+    shifts = torch.tensor(amounts).to(direction)[:, None] * direction  # (A, d)
+    z = latent.z.unsqueeze(1) + shifts
+    return _decode_rows(model, z, _repeat(latent.noise, len(amounts)), steps)
 
 
 def traverse(
     model: FlowAutoencoder, latent: Latent, codes: Tensor, amounts: Sequence[float], steps: int
-) -> Tensor:
+) -> Data:
     """Return x: (B, d, A, ...): each dimension of the code moved alone, the others as they are.
 
     codes: (N, d) of the aggregate posterior, whose standard deviations are the unit of `amounts`.
     Raises ValueError for a method without a code.
     """
     require_code(model)
-    directions = codes.std(0).diag()
-    return torch.stack([manipulate(model, latent, d, amounts, steps) for d in directions], 1)
+    shifts = codes.std(0).diag()[:, None] * torch.tensor(amounts).to(codes)[:, None]  # (d, A, d)
+    z = latent.z.unsqueeze(1) + shifts.flatten(0, 1)
+    x = _decode_rows(model, z, _repeat(latent.noise, z.shape[1]), steps)
+    return each(lambda part: part.unflatten(1, shifts.shape[:2]), x)
 
 
 def probe_direction(codes: Array, wanted: Array) -> Tensor:
@@ -114,12 +116,12 @@ def probe_direction(codes: Array, wanted: Array) -> Tensor:
 
 def time_codes(
     model: FlowAutoencoder,
-    x: Tensor,
+    x: Data,
     times: Sequence[float],
     noise: Noise,
     steps: int,
     generator: Generator,
-) -> Tensor:
+) -> Data:
     """Return x again from its code of each time, the noise held fixed: (B, T, ...).
 
     x: (B, ...); noise: (B, ...), say of `draw_noise` or of `encode_latent`. The θ_s that the codes
@@ -132,4 +134,15 @@ def time_codes(
     for s in times:
         z = mean_code(model, x, s, generator.clone_state())
         images.append(decode_codes(model, z, noise, steps, s))
-    return torch.stack(images, 1)
+    return each(lambda *parts: torch.stack(parts, 1), *images)
+
+
+def _decode_rows(model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int) -> Data:
+    """x: (B, M, ...) of codes z: (B, M, d) and noise: (B · M, ...), all in one batch."""
+    x = decode_codes(model, z.flatten(0, 1), noise, steps)
+    return each(lambda part: part.unflatten(0, z.shape[:2]), x)
+
+
+def _repeat(noise: Noise, number: int) -> Noise:
+    """(B, ...) → the same noise so many times, (B · number, ...)."""
+    return None if noise is None else each(lambda part: part.repeat_interleave(number, 0), noise)

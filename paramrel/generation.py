@@ -5,14 +5,14 @@ from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Distribution
 
-from paramrel.flows import CategoricalFlow, OneShotFlow, Theta
-from paramrel.model import FlowAutoencoder, draw
+from paramrel.fields import count, each
+from paramrel.flows import CategoricalFlow, Flow, MixedFlow, Theta
+from paramrel.model import Data, FlowAutoencoder, Outputs, draw
 from paramrel.solvers import Predictor, ancestral, bfn_solver, decode, inference
 
 Solver = Literal["ancestral", "bfn_solver"]
-Noise = Tensor | None  # (B, ...) as `solvers.Inversion.noise`; None without a flow
+Noise = Data | None  # (B, ...) as `solvers.Inversion.noise`, of each field; None without a flow
 
 
 class CodePrior(Protocol):
@@ -40,7 +40,7 @@ def predictor(
             "encoded from data, or sample z from the prior (code='prior')"
         )
 
-    def predict(theta: Theta, t: Tensor) -> Distribution:
+    def predict(theta: Theta, t: Tensor) -> Outputs:
         if z is not None:
             return model.output_distribution(theta, z, t, t if s is None else torch.full_like(t, s))
         if model.encoder is None:
@@ -57,8 +57,8 @@ def sample(
     generator: Generator,
     code: Literal["self", "prior"] | CodePrior | Tensor = "self",
     solver: Solver = "ancestral",
-) -> Tensor:
-    """Return samples x: (number, ...), each with fresh noise.
+) -> Data:
+    """Return samples x: (number, ...), of each field where data are records, with fresh noise.
 
     code: `self` re-encodes z_t from the current θ_t at every step (a model without a code has
         none, one whose code is read from data is refused); `prior` draws one z ~ N(0, I) that all
@@ -92,14 +92,14 @@ def run_sampler(
     theta: Theta | None = None,
     t: float = 0.0,
     solver: Solver = "ancestral",
-) -> Tensor:
+) -> Data:
     """Sample x: (number, ...) from θ at time t on, or from the prior at t = 0.
 
     It ends in the mode of the last output distribution, an image without that draw's noise.
     Without a flow there is one step: from the code to that mode. steps: those of [0, 1].
     """
-    shape = (number, *model.data_shape)
-    if isinstance(model.flow, OneShotFlow):
+    shape = model.batch_shape(number)
+    if model.method.flow == "one_shot":
         theta, t = model.flow.prior(shape, model.device), 1.0
     with inference(model):
         if t == 1:
@@ -116,21 +116,25 @@ def run_sampler(
 
 def draw_noise(model: FlowAutoencoder, number: int, generator: Generator) -> Noise:
     """Return noise for `decode_codes`, a standard normal for each image; None without a flow."""
-    if isinstance(model.flow, OneShotFlow):
+    if model.method.flow == "one_shot":
         return None
-    classes = (model.flow.num_classes,) if isinstance(model.flow, CategoricalFlow) else ()
-    shape = (number, *model.data_shape, *classes)
-    return torch.randn(shape, generator=generator, device=model.device)
+
+    def of_field(shape: tuple[int, ...], flow: Flow) -> Tensor:
+        classes = (flow.num_classes,) if isinstance(flow, CategoricalFlow) else ()
+        return torch.randn((*shape, *classes), generator=generator, device=model.device)
+
+    flows = model.flow.flows if isinstance(model.flow, MixedFlow) else model.flow
+    return each(of_field, model.batch_shape(number), flows)
 
 
 def decode_codes(
     model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int, s: float = 1.0
-) -> Tensor:
+) -> Data:
     """Return x: (B, ...) of codes z: (B, d) of time s and of noise: (B, ...), with no randomness.
 
     The probability-flow ODE leads from the noise to x; without a flow, z alone makes x.
     """
-    if isinstance(model.flow, OneShotFlow):
+    if model.method.flow == "one_shot":
         return run_sampler(model, len(z), steps, None, predictor(model, z, s))
     return model.to_data(decode(model.flow, predictor(model, z, s), noise, steps))
 
@@ -150,7 +154,7 @@ def fixed_noise_decoder(
 
 def generate_like(
     model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int, s: float = 1.0
-) -> Tensor:
+) -> Data:
     """Return x: (B, M, ...), a row for each code z: (B, d) and a column for each noise (M, ...).
 
     Along a row the code is fixed and the noise varies, along a column the noise is fixed.
@@ -162,10 +166,10 @@ def generate_like(
             "this method has no flow, and so no noise to vary: a code makes one image, which "
             "decode_codes(model, z, None, steps) returns"
         )
-    rows, columns = len(z), len(noise)
-    noises = noise.repeat(rows, *[1] * (noise.ndim - 1))
+    rows, columns = len(z), count(noise)
+    noises = each(lambda part: part.repeat(rows, *[1] * (part.ndim - 1)), noise)
     x = decode_codes(model, z.repeat_interleave(columns, 0), noises, steps, s)
-    return x.unflatten(0, (rows, columns))
+    return each(lambda part: part.unflatten(0, (rows, columns)), x)
 
 
 def require_code(model: FlowAutoencoder) -> None:

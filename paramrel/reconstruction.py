@@ -9,10 +9,11 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from paramrel.fields import count
 from paramrel.flows import Flow, OneShotFlow, PointMass
 from paramrel.generation import predictor, run_sampler, to_pixels
 from paramrel.metrics.reconstruction import binary_reconstruction, reconstruction_errors
-from paramrel.model import FlowAutoencoder
+from paramrel.model import Data, FlowAutoencoder
 from paramrel.params import GenerateParams
 from paramrel.runs import Run
 from paramrel.solvers import Inversion, invert, times_of_log_snr
@@ -75,7 +76,7 @@ def reconstruct_from_theta(
 
 
 def reconstruct_from_noise(
-    model: FlowAutoencoder, x: Tensor, z: Tensor, steps: int, generator: Generator
+    model: FlowAutoencoder, x: Data, z: Tensor, steps: int, generator: Generator
 ) -> Inversion:
     """Return the noise from which the probability-flow ODE leads to x, and the way back.
 
@@ -88,15 +89,15 @@ def reconstruct_from_noise(
     return invert(model.flow, predict, x, steps, start="sample", generator=generator)
 
 
-def mean_code(model: FlowAutoencoder, x: Tensor, s: float, generator: Generator) -> Tensor:
+def mean_code(model: FlowAutoencoder, x: Data, s: float, generator: Generator) -> Tensor:
     """Return the mean (B, d) of q(z | θ_s, s) for θ_s drawn from x: (B, ...).
 
     A model without a code returns the constant that its decoder is given.
     """
     if model.encoder is None:
-        return model.no_code(len(x))
+        return model.no_code(count(x))
     with torch.no_grad():
-        return model.encode(x, torch.full((len(x),), s, device=x.device), generator).mean
+        return model.encode(x, torch.full((count(x),), s, device=model.device), generator).mean
 
 
 def progressive_times(flow: Flow, log_snr: Sequence[float]) -> tuple[float, ...]:

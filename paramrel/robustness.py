@@ -13,8 +13,9 @@ from paramrel.flows import Flow, Theta
 from paramrel.generation import require_code
 from paramrel.methods import METHODS
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.model import FlowAutoencoder, build_flow
+from paramrel.model import FlowAutoencoder
 from paramrel.params import ModelParams
+from paramrel.parts import build_flow
 from paramrel.runs import Run
 from paramrel.solvers import times_of_log_snr
 
@@ -80,7 +81,7 @@ def code_reader(model: FlowAutoencoder, flow: Flow) -> Reader:
         if model.method.code == "theta":
             return model.encode_theta(theta, t).mean
         image = mean_image(flow, theta, t)
-        if model.method.flow == "diffusion" and model.kind == "binary":
+        if model.method.flow == "diffusion" and model.variables.kind == "binary":
             image = image / 2  # its two classes are ±½
         return model.encode(image, torch.ones_like(t)).mean
 

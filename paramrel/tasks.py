@@ -65,6 +65,7 @@ def interpolation_table(
 
     Images half-way are compared with as many test images. Raises ValueError without a code.
     """
+    require_code(run.model)
     generator = Generator().manual_seed(run.seed)
     decoder = fixed_noise_decoder(run.model, params.decoding_steps, generator)
     z = mean_code(run.model, data.test.x[: 2 * params.pairs], 1.0, generator)

@@ -16,7 +16,7 @@ from paramrel.editing import (
     time_codes,
     traverse,
 )
-from paramrel.generation import decode_codes, draw_noise
+from paramrel.generation import decode_codes, draw_noise, sample
 from paramrel.methods import METHODS
 from paramrel.model import build_model
 from paramrel.params import ModelParams
@@ -48,6 +48,11 @@ def latent_of(model, number=3):
     return Latent(z, draw_noise(model, number, seeded(1)))
 
 
+def alike(first, second):
+    """Whether classes agree, but for ties that batches of other sizes may round otherwise."""
+    return first.shape == second.shape and (first != second).float().mean() < 0.02
+
+
 @pytest.fixture
 def x():
     return load_dataset("digits").test.x[:3]
@@ -59,8 +64,8 @@ def test_a_path_begins_and_ends_with_the_reconstructions(method, x):
     start, end = (encode_latent(model, y, STEPS, seeded()) for y in (x, x.roll(1, 0)))
     path = interpolate(model, start, end, 4, STEPS)
     assert path.shape == (3, 4, 1, 8, 8)
-    assert torch.equal(path[:, 0], decode_codes(model, start.z, start.noise, STEPS))
-    assert torch.equal(path[:, -1], decode_codes(model, end.z, end.noise, STEPS))
+    assert alike(path[:, 0], decode_codes(model, start.z, start.noise, STEPS))
+    assert alike(path[:, -1], decode_codes(model, end.z, end.noise, STEPS))
 
 
 @pytest.mark.parametrize("method", ["vae", "paramrel"])
@@ -69,7 +74,7 @@ def test_half_way_stands_the_image_of_the_mean_code(method):
     start = latent_of(model)
     end = Latent(start.z + 2, start.noise)
     middle = interpolate(model, start, end, 3, STEPS)[:, 1]
-    assert torch.equal(middle, decode_codes(model, start.z + 1, start.noise, STEPS))
+    assert alike(middle, decode_codes(model, start.z + 1, start.noise, STEPS))
 
 
 def test_the_arc_between_orthogonal_noises_is_a_quarter_circle():
@@ -94,11 +99,10 @@ def test_a_traversal_passes_through_the_image_and_moves_one_dimension(method):
     images = traverse(model, latent, codes, (-3, 0, 2), STEPS)
     assert images.shape == (3, 4, 3, 1, 8, 8)
     still = decode_codes(model, latent.z, latent.noise, STEPS)
-    assert all(torch.equal(images[:, i, 1], still) for i in range(4))
+    assert all(alike(images[:, i, 1], still) for i in range(4))
     moved = latent.z.clone()
     moved[:, 2] += 2 * codes[:, 2].std()
-    expected = decode_codes(model, moved, latent.noise, STEPS)
-    assert (images[:, 2, 2] != expected).float().mean() < 0.02  # a last bit of the code may differ
+    assert alike(images[:, 2, 2], decode_codes(model, moved, latent.noise, STEPS))
 
 
 @pytest.mark.parametrize("method", CODED)
@@ -106,9 +110,9 @@ def test_a_manipulation_adds_so_much_of_a_direction(method):
     model = opened(method)
     latent, direction = latent_of(model), torch.tensor([1.0, 0.0, -1.0, 0.5])
     images = manipulate(model, latent, direction, (0.0, 2.0), STEPS)
-    assert torch.equal(images[:, 0], decode_codes(model, latent.z, latent.noise, STEPS))
+    assert alike(images[:, 0], decode_codes(model, latent.z, latent.noise, STEPS))
     moved = decode_codes(model, latent.z + 2 * direction, latent.noise, STEPS)
-    assert torch.equal(images[:, 1], moved)
+    assert alike(images[:, 1], moved)
 
 
 def test_a_probe_s_direction_is_that_in_which_classes_differ_a_deviation_long():
@@ -156,3 +160,25 @@ def test_what_a_method_cannot_do_is_refused_with_the_reason(method, task, reason
     }
     with pytest.raises(ValueError, match=reason):
         tasks[task]()
+
+
+@pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_x", "paramrel_xt", "vae"])
+def test_records_are_drawn_and_edited_field_by_field(method):
+    data = load_dataset("digits_mixed")
+    model = opened(method, "digits_mixed")
+    x = data.test.x[:3]
+    shapes = {name: part.shape for name, part in x.items()}
+    drawn = sample(model, 3, STEPS, seeded(), METHODS[method].samplers[0])
+    assert {name: part.shape for name, part in drawn.items()} == shapes
+    assert all(drawn[name].dtype == x[name].dtype for name in x)
+    latent = encode_latent(model, x, STEPS, seeded())
+    path = interpolate(model, latent, latent, 2, STEPS)
+    expected = decode_codes(model, latent.z, latent.noise, STEPS)
+    for name in x:
+        torch.testing.assert_close(path[name][:, 0], expected[name], atol=1e-3, rtol=0)
+    if METHODS[method].code != "none":
+        moved = traverse(model, latent, torch.eye(4), (0, 1), STEPS)
+        assert moved["label"].shape == (3, 4, 2) and moved["pixels"].shape == (3, 4, 2, 1, 8, 8)
+    if method in TIMED:
+        images = time_codes(model, x, (0.5, 1.0), latent.noise, STEPS, seeded())
+        assert images["summary"].shape == (3, 2, 4)

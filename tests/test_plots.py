@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paramrel import plots
+from paramrel import plots, plots_tasks
 from paramrel.methods import METHODS
 
 METHOD_ROWS = pd.DataFrame(
@@ -23,11 +23,38 @@ METHOD_ROWS = pd.DataFrame(
 )
 ERRORS = pd.DataFrame(
     {
-        "method": ["paramrel"] * 5,
-        "way": ["mean image", "theta", "theta", "code", "code"],
-        "time": [0.0, 0.5, 1.0, 0.5, 1.0],
-        "mse": [0.13, 0.04, 0.0, 0.08, 0.06],
+        "method": ["paramrel"] * 5 + ["vae"],
+        "way": ["mean image", "theta", "theta", "code", "code", "code"],
+        "time": [0.0, 0.5, 1.0, 0.5, 1.0, 1.0],
+        "log_snr": [None, 0.8, 2.2, 0.8, 2.2, -float("inf")],
+        "mse": [0.13, 0.04, 0.0, 0.08, 0.06, 0.05],
     }
+)
+TWO_SEEDS = pd.DataFrame({"method": ["paramrel", "vae"] * 2, "seed": [0, 0, 1, 1]})
+ROBUST = TWO_SEEDS.merge(
+    pd.DataFrame(
+        {
+            "log_snr": [-1.0, 1.0, float("inf"), float("inf")],
+            "hidden": ["nothing", "nothing", "nothing", "right"],
+            "accuracy": [0.3, 0.5, 0.9, 0.6],
+        }
+    ),
+    how="cross",
+).assign(trained_on="clean", floor_accuracy=0.1)
+CONDITIONAL = TWO_SEEDS.assign(
+    source="examples", accuracy=0.9, accuracy_real=0.95, accuracy_floor=0.1, diversity=0.8
+)
+PATHS = TWO_SEEDS.assign(
+    path_over_chord=2.0,
+    label_switches=1.5,
+    label_switches_floor=0.9,
+    path_length=10.0,
+    epsilon=0.05,
+    midpoint_distance=3.0,
+    endpoint_distance=1.0,
+)
+MOVED = TWO_SEEDS.merge(
+    pd.DataFrame({"amount": [0.0, 3.0], "share": [0.0, 0.8], "change": [0.1, 0.2]}), how="cross"
 )
 HISTORY = pd.DataFrame(
     {
@@ -66,6 +93,11 @@ FIGURES = {
     "shuffled code": lambda: plots.shuffled_code(METHOD_ROWS),
     "reconstruction": lambda: plots.reconstruction_errors(ERRORS),
     "reconstruction without codes": lambda: plots.reconstruction_errors(ERRORS[:3]),
+    "robust codes": lambda: plots_tasks.robust_codes(ROBUST),
+    "conditional accuracy": lambda: plots_tasks.conditional_accuracy(CONDITIONAL),
+    "smoothness": lambda: plots_tasks.smoothness(PATHS),
+    "moved to a class": lambda: plots_tasks.moved_to_a_class(MOVED),
+    "moved pixels": lambda: plots_tasks.moved_pixels(MOVED),
     "probes over log-SNR": lambda: plots.probes_over_snr(CURVE),
     "code time": lambda: plots.code_time_panels(GRID, {"kl": "rate, nats"}),
     "information": lambda: plots.information_curves(TIMES, HISTORY.assign(method="paramrel")),
@@ -94,12 +126,34 @@ def test_a_figure_is_drawn_the_same_twice(name):
     assert pictures[0] == pictures[1]
 
 
+def drawn(rows, **options):
+    """The axis of `image_rows`, and what is drawn on it: (H, W, 3) in [0, 1]."""
+    figure = plots.image_rows(rows, **options)
+    axis = figure.axes[0]
+    plt.close(figure)
+    return axis, axis.images[0].get_array()
+
+
 def test_rows_of_images_are_drawn_with_their_names():
     images = torch.rand(3, 1, 8, 8)
-    figure = plots.image_rows({"first": images, "second": images}, columns=["a", "b", "c"])
-    assert [figure.axes[i].get_ylabel() for i in (0, 3)] == ["first", "second"]
-    assert [axis.get_title() for axis in figure.axes[:3]] == ["a", "b", "c"]
-    plt.close(figure)
+    axis, _ = drawn({"first": images, "second": images}, columns=["a", "b", "c"])
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["first", "second"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b", "c"]
+
+
+def test_ink_is_black_on_paper_and_colours_are_light():
+    _, ink = drawn({"classes": torch.tensor([0, 1]).view(2, 1, 1, 1).expand(2, 1, 8, 8)})
+    assert ink[:8, :8].min() == 1 and ink[:8, 9:].max() == 0  # a gap of one pixel between them
+    colours = torch.tensor([-1.0, 0.0, 1.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    _, light = drawn({"colours": colours})
+    assert light[0, 0].tolist() == [0, 0.5, 1]
+
+
+def test_a_gap_stands_after_every_block():
+    images = torch.ones(4, 1, 8, 8).long()
+    _, together = drawn({"row": images})
+    _, apart = drawn({"row": images}, block=2)
+    assert apart.shape[1] - together.shape[1] == 4
 
 
 def test_every_method_has_its_own_color():

@@ -6,8 +6,9 @@ import torch
 from paramrel.data import load_dataset
 from paramrel.data.subset import subset
 from paramrel.methods import METHODS
-from paramrel.model import build_flow, build_model
+from paramrel.model import build_model
 from paramrel.params import ModelParams, TrainParams
+from paramrel.parts import build_flow
 from paramrel.robustness import (
     Corruption,
     code_reader,
