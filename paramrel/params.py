@@ -158,7 +158,8 @@ class GenerateParams(_Params):
     progressive_log_snr: Some[float] = (-4.0, -2.0, -1.0, 0.0, 1.0)
     reconstructed: int = Field(100, ge=2, le=100_000)
     images: int = Field(10, ge=1, le=30)
-    judge_steps: Count = 500
+    prior_steps: Count = 200
+    judge_steps: Count = 400
     per_class: int = Field(20, ge=2)
     pairs: int = Field(100, gt=64)
 
