@@ -36,7 +36,12 @@ def image_rows(
 
     rows: binary classes or values in [-1, 1], each (N, C, H, W), C = 1 (ink on paper) or 3 (light).
     columns: a name above each image. block: leave a gap after every so many images.
+    Without rows, because no method at hand has what is shown, the figure says so.
     """
+    if not rows:
+        figure = plt.figure(figsize=(6, 0.5))
+        figure.text(0.5, 0.5, f"{title}: none of these methods", ha="center", va="center")
+        return figure
     height, width = next(iter(rows.values())).shape[-2:]
     border = max(height // 8, 1)
     number = max(map(len, rows.values()))

@@ -149,6 +149,12 @@ def test_ink_is_black_on_paper_and_colours_are_light():
     assert light[0, 0].tolist() == [0, 0.5, 1]
 
 
+def test_a_figure_without_rows_says_so():
+    figure = plots.image_rows({}, "digits")
+    assert figure.texts[0].get_text() == "digits: none of these methods"
+    plt.close(figure)
+
+
 def test_a_gap_stands_after_every_block():
     images = torch.ones(4, 1, 8, 8).long()
     _, together = drawn({"row": images})
