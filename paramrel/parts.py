@@ -34,7 +34,8 @@ def build_flow(method: Method, data: Dataset | Variable, params: ModelParams) ->
     if method.flow == "diffusion":
         return DiffusionFlow(num_bins=data.levels)
     if data.kind in ("binary", "categorical"):
-        flow = CategoricalFlow(num_classes=data.levels, beta_1=params.beta_1)
+        # Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes
+        flow = CategoricalFlow(num_classes=data.levels, beta_1=2 * params.beta_1 / data.levels)
     elif data.kind == "discretized":
         flow = DiscretizedFlow(num_bins=data.levels, sigma_1=params.sigma_1)
     else:
