@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
+from pydantic import BaseModel
 from torch import Generator, Tensor
 from torch.distributions import Normal
 from torch.nn.functional import one_hot
@@ -44,7 +45,7 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
         "method": run.method,
         "seed": run.seed,
         "steps": run.train.steps,
-        "parameters_sha256": _fingerprint(run, params),
+        "parameters_sha256": fingerprint(run, params),
         "n_test": len(data.test),
     }
     if model.method.no_bound is None:
@@ -117,7 +118,7 @@ def _features(data: Dataset, x: Data) -> Tensor:
     return torch.cat(leaves(each(flat, data.variables, x)), 1)
 
 
-def _fingerprint(run: Run, params: EvaluateParams) -> str:
-    """SHA-256 of all the numbers that a row depends on."""
+def fingerprint(run: Run, params: BaseModel) -> str:
+    """Return the SHA-256 of all the numbers that a row depends on; params: of its measurement."""
     numbers = [part.model_dump_json() for part in (run.model.params, run.train, params)]
     return hashlib.sha256("".join(numbers).encode()).hexdigest()

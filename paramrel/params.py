@@ -149,6 +149,28 @@ class EvaluateParams(_Params):
     probe_times: Some[Time] = (0.2, 0.5, 1.0)
 
 
+class QualityParams(_Params):
+    """How the runs of a data set are compared."""
+
+    samples: int = Field(1000, ge=260)  # 4 (64 + 1): the extractors have 64 features
+    sampling_steps: Count = 30
+    extractor_steps: Count = 300
+    snr_times: Some[Time] = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+    few_labels: Some[Count] = (10, 100, 1000)
+    pairs: int = Field(20, ge=2)
+    known_when: Distinct[MethodName] = ("paramrel",)
+    code_space: Distinct[MethodName] = ("paramrel", "paramrel_same", "vae", "infodiffusion")
+
+
+class DisentangleParams(_Params):
+    """How codes are compared with known factors."""
+
+    examples: int = Field(2000, ge=200)
+    tree_examples: Annotated[int, Field(ge=0)] = 1000
+    votes: int = Field(500, ge=100)
+    batch: int = Field(32, ge=2)
+
+
 class GenerateParams(_Params):
     """How images are drawn."""
 
@@ -205,6 +227,8 @@ class StudyParams(_Params):
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
+    quality: QualityParams
+    disentangle: DisentangleParams
     generate: GenerateParams
     ablation: AblationParams
     code_time: AblationParams

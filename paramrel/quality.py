@@ -1,0 +1,136 @@
+"""All runs of a data set side by side: what each code knows and how good its samples are."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from tqdm import tqdm
+
+from paramrel.assessment import (
+    Judges,
+    code_splits,
+    fidelity_table,
+    probes_over_snr,
+    representations,
+)
+from paramrel.data import Dataset
+from paramrel.evaluation import fingerprint, parts
+from paramrel.metrics.probes import knn_probe, logistic_probe
+from paramrel.params import QualityParams
+from paramrel.paths import study_root
+from paramrel.results import read_json
+from paramrel.runs import Run, load_run
+
+Row = dict[str, float | int | str]
+PROBES = {"logistic": logistic_probe, "kNN": knn_probe}
+DISTANCES = {"frechet": "fd", "frechet_infinity": "fd∞", "kernel": "kid"}
+SHARES = ("precision", "recall")
+
+
+def load_runs(dataset: str, methods: Iterable[str], seeds: Collection[int]) -> list[Run]:
+    """Read the study's runs of a data set, in the order of the methods."""
+    folder = study_root() / "results" / "runs"
+    return [load_run(folder / f"{dataset}-{m}-{seed}") for m in methods for seed in seeds]
+
+
+def quality_table(
+    runs: Collection[Run],
+    data: Dataset,
+    judges: Judges,
+    params: QualityParams,
+    measured: Mapping[str, Row],
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return one row for each run, thing measured (`of`) and measure, with its floor and ceiling.
+
+    of: `code`, of s = 1; its controls `pixels`, `pca_<d>` and `random_encoder`; `samples, self` and
+    `samples, prior`; `model`, for the bound on −ln p(x), nats per image.
+    measure: `logistic accuracy` …, `fd[<extractor>]@N` … data: the runs' data set, cut to the
+    examples that are to be measured. judges: `extractors`, the same ones for all runs.
+    measured: what `evaluate` said of each run, by its key. A number that a method cannot have is
+    NaN, and `note` says why.
+    """
+    rows = []
+    for run in tqdm(runs, "runs", disable=not progress):
+        origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+        origin["parameters_sha256"] = fingerprint(run, params)
+        found = *_probed(run, data), *_sampled(run, data, judges, params)
+        rows += [origin | row for row in (*found, _bound(run, measured[run.key]))]
+    return pd.DataFrame(rows)
+
+
+def measured_runs(runs: Iterable[Run]) -> dict[str, Row]:
+    """Read what `evaluate` said of each run of the study, by its key."""
+    folder = study_root() / "results" / "metrics" / "train"
+    return {run.key: read_json(folder / f"{run.key}.json") for run in runs}
+
+
+def known_when(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
+    """Probe codes and θ of all times, of the methods params.known_when names; rows as a curve's."""
+    curves = [
+        probes_over_snr(run, data, params.snr_times).assign(method=run.method, seed=run.seed)
+        for run in runs
+        if run.method in params.known_when and run.model.encoder is not None
+    ]
+    return pd.concat(curves) if curves else pd.DataFrame()
+
+
+def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
+    """Map the test codes of s = 1 to two dimensions, by PCA and by t-SNE.
+
+    Of the methods params.code_space names, the first run each. t-SNE (van der Maaten & Hinton,
+    2008) keeps neighbours, not distances: neither the size of a cluster nor the gap between two
+    means anything.
+    """
+    maps = []
+    first = {run.method: run for run in reversed(list(runs)) if run.model.encoder is not None}
+    for method in params.code_space:
+        if method not in first:
+            continue
+        z = np.asarray(code_splits(first[method], data, 1.0)[2], dtype=np.float64)
+        for name, project in {"PCA": PCA(2), "t-SNE": TSNE(init="pca", random_state=0)}.items():
+            places = pd.DataFrame(project.fit_transform(z), columns=["x", "y"])
+            maps.append(places.assign(method=method, map=name, label=np.asarray(data.test.labels)))
+    return pd.concat(maps) if maps else pd.DataFrame()
+
+
+def _probed(run: Run, data: Dataset) -> Iterator[Row]:
+    if run.model.encoder is None:
+        return
+    labels = [part.labels for part in parts(data)]
+    for name, features in representations(run, data).items():
+        for probe, fit in PROBES.items():
+            scores = fit(*zip(features, labels, strict=True))
+            row = partial(_row, name, n=scores["n_test"], note=scores["note"])
+            yield row(f"{probe} accuracy", scores["accuracy"], scores["floor_accuracy"], 1.0)
+            yield row(f"{probe} AUROC", scores["auroc"], 0.5, 1.0)
+
+
+def _sampled(run: Run, data: Dataset, judges: Judges, params: QualityParams) -> Iterator[Row]:
+    for scores in fidelity_table(run, data, judges, params).to_dict("records"):
+        sha256 = {"extractor_sha256": scores["extractor_sha256"]}
+        of = f"samples, {scores['code']}"
+        extractor = scores["metric"].removeprefix("fd")  # [name]@N
+        for key, short in DISTANCES.items():
+            ends = scores[f"{key}_floor"], scores[f"{key}_ceiling"]
+            yield _row(of, short + extractor, scores[key], *ends, scores["n"]) | sha256
+        for key in SHARES:  # the more the better: real images are the ceiling, noise the floor
+            ends = scores[f"{key}_ceiling"], scores[f"{key}_floor"]
+            yield _row(of, key + extractor, scores[key], *ends, scores["n"]) | sha256
+
+
+def _bound(run: Run, known: Row) -> Row:
+    value = known.get("nll_bound", np.nan)
+    note = run.model.method.no_bound or ""
+    row = _row("model", "bound on −ln p(x)", value, np.nan, np.nan, known["n_test"], note)
+    return row | {"parameters_sha256": known["parameters_sha256"]}
+
+
+def _row(
+    of: str, measure: str, value: float, floor: float, ceiling: float, n: int, note: str = ""
+) -> Row:
+    ends = {"floor": floor, "ceiling": ceiling}
+    return {"of": of, "measure": measure, "value": value, **ends, "n": n, "note": note}
