@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from paramrel.assessment import code_splits, mean_codes, representations
 from paramrel.data import Dataset
+from paramrel.evaluation import fingerprint
 from paramrel.metrics.disentanglement import Table, dci, disentanglement_controls
 from paramrel.metrics.factor_vae import Draw, draw_from_table, factor_vae_score
-from paramrel.evaluation import fingerprint
 from paramrel.metrics.gaps import mig, sap, tad
 from paramrel.metrics.inputs import Array, Row
 from paramrel.params import DisentangleParams

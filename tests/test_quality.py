@@ -1,0 +1,104 @@
+"""All runs side by side: every number has its floor, its ceiling and its origin."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from paramrel import plots_codes
+from paramrel.assessment import extractors
+from paramrel.data import load_dataset
+from paramrel.params import ModelParams, QualityParams, TrainParams
+from paramrel.quality import code_space, known_when, load_runs, measured_runs, quality_table
+from paramrel.results import write_json
+from paramrel.runs import save_run, train_run
+
+SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
+QUALITY = QualityParams(
+    sampling_steps=2, snr_times=(0.2, 1.0), known_when=("paramrel", "vae"), code_space=("ae",)
+)
+METHODS = ("bfn", "paramrel", "ae")
+
+
+@pytest.fixture(scope="module")
+def runs():
+    params = TrainParams(steps=2, batch_size=32, evaluations=1)
+    return [train_run("digits", m, 0, SMALL, params, progress=False)[0] for m in METHODS]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def table(runs, digits):
+    measured = {run.key: {"n_test": 360, "parameters_sha256": "0"} for run in runs}
+    measured["digits-bfn-0"]["nll_bound"] = 20.0
+    judges = extractors(digits, seed=0, steps=2)
+    return quality_table(runs, digits, judges, QUALITY, measured, progress=False)
+
+
+def test_what_is_measured_of_a_run_is_what_its_method_has(table):
+    of = table.groupby("method")["of"].unique().map(set)
+    probed = {"code", "pixels", "pca_4", "random_encoder"}
+    assert of["bfn"] == {"samples, self", "model"}
+    assert of["paramrel"] == probed | {"samples, self", "samples, prior", "model"}
+    assert of["ae"] == probed | {"samples, prior", "model"}
+
+
+def test_a_measure_of_samples_is_named_by_its_extractor_and_n_and_says_whose_weights(table):
+    samples = table[table["of"].str.startswith("samples")]
+    assert "fd[classifier]@360" in set(samples["measure"])
+    assert samples["measure"].str.contains(r"\[(?:classifier|self_supervised)\]@360").all()
+    assert samples["extractor_sha256"].str.len().eq(64).all() and (samples["n"] == 360).all()
+    assert samples.groupby(["method", "of"]).size().eq(10).all()
+
+
+def test_noise_is_the_bad_end_of_a_distance_and_of_precision(table):
+    rows = table[table["measure"].str.contains("classifier")].set_index("measure")
+    assert (
+        rows.loc["fd[classifier]@360", "floor"] < rows.loc["fd[classifier]@360", "ceiling"]
+    ).all()
+    shares = rows.loc["precision[classifier]@360"]
+    assert (shares["floor"] <= shares["ceiling"]).all()
+
+
+def test_a_bound_that_a_method_has_not_is_a_stated_nan(table):
+    bound = table[table["of"] == "model"].set_index("method")
+    assert bound.loc["bfn", "value"] == 20 and bound.loc["bfn", "note"] == ""
+    assert np.isnan(bound.loc["ae", "value"]) and "deterministic" in bound.loc["ae", "note"]
+
+
+def test_probes_are_repeated_over_time_for_the_methods_asked_for_that_ran(runs, digits):
+    curves = known_when(runs, digits, QUALITY)
+    assert set(curves["method"]) == {"paramrel"} and len(curves) == 4
+    assert isinstance(plots_codes.known_when(curves), Figure)
+
+
+def test_codes_are_mapped_by_both_projections_with_their_labels(runs, digits):
+    maps = code_space(runs, digits, QUALITY)
+    assert maps.groupby(["method", "map"]).size().to_dict() == {
+        ("ae", "PCA"): 360, ("ae", "t-SNE"): 360
+    }  # fmt: skip
+    assert isinstance(plots_codes.code_space(maps, digits.label_names), Figure)
+
+
+def test_without_a_run_of_the_methods_a_figure_says_so():
+    for draw in (plots_codes.known_when, lambda table: plots_codes.code_space(table, ())):
+        (text,) = draw(pd.DataFrame()).texts
+        assert text.get_text().startswith("no run of the methods of quality.")
+
+
+def test_the_runs_of_the_study_are_read_by_their_names(runs, digits, tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("paramrel.runs.load_dataset", lambda name: digits)
+    for run in runs[:1]:
+        save_run(run, f"results/runs/{run.key}")
+        write_json({"n_test": 360}, f"results/metrics/train/{run.key}.json")
+    (read,) = load_runs("digits", ["bfn"], [0])
+    assert read.key == "digits-bfn-0"
+    assert measured_runs([read]) == {"digits-bfn-0": {"n_test": 360}}
+    with pytest.raises(FileNotFoundError, match="digits-ae-0.*`dvc repro` trains it"):
+        load_runs("digits", ["ae"], [0])
