@@ -141,6 +141,7 @@ def test_recomputed_activations_change_no_weight_and_hold_less_memory():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the compiler's own, while it looks at tensors
 def test_compiled_networks_train_as_others_do():
     params = PARAMS.model_copy(update={"steps": 10, "evaluations": 2})
     plain, compiled = (
