@@ -62,6 +62,7 @@ Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Size = Annotated[int, Field(ge=1, le=4096)]
 Width = Annotated[int, Field(ge=8, le=4096, multiple_of=8)]  # a group norm has 8 channels a group
 Time = Annotated[float, Field(gt=0, le=1)]
+LogSNR = Annotated[float, Field(ge=-20, le=20)]
 Gamma = Annotated[float, Field(ge=0, le=1)]
 Lambda = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -177,13 +178,13 @@ class GenerateParams(_Params):
     sampling_steps: Count = 30
     inversion_steps: Count = 50
     decoding_steps: Count = 20
-    progressive_log_snr: Some[float] = (-4.0, -2.0, -1.0, 0.0, 1.0)
+    progressive_log_snr: Some[LogSNR] = (-4.0, -2.0, -1.0, 0.0, 1.0)
     reconstructed: int = Field(100, ge=2, le=100_000)
     images: int = Field(10, ge=1, le=30)
     prior_steps: Count = 200
     judge_steps: Count = 400
-    per_class: int = Field(20, ge=2)
-    pairs: int = Field(100, gt=64)
+    per_class: int = Field(20, ge=2, le=10_000)
+    pairs: int = Field(100, gt=64, le=100_000)
 
 
 class AblationParams(_Params):
