@@ -160,7 +160,7 @@ def reconstruction_row(run: Run, data: Dataset, judges: Judges, params: QualityP
     """Score what comes back of the first test images from the code of s = 1 alone, noise fresh."""
     x, generator = data.test.x[: params.samples], Generator().manual_seed(run.seed)
     again = [
-        reconstruct_from_code(run.model, batch, params.sampling_steps, generator)
+        reconstruct_from_code(run.model, batch, params.sampling_steps, generator).images
         for batch in x.split(BATCH)
     ]
     images, others = to_pixels(x), to_pixels(torch.cat(again))
