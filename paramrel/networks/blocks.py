@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paramrel.networks.kernels import norm_silu
+
 CONDITIONING = ("input_add", "adagn", "cross_attention")
 
 
@@ -55,9 +57,9 @@ class ResBlock(nn.Module):
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
         """h: (B, C, H, W), embedding: (B, E) → (B, C, H, W)."""
-        scale, shift = self.modulation(embedding)[..., None, None].chunk(2, 1)
-        y = self.conv1(F.silu(self.norm1(h)))
-        return h + self.conv2(F.silu(torch.addcmul(shift, self.norm2(y), 1 + scale)))
+        scale, shift = self.modulation(embedding).chunk(2, 1)
+        y = self.conv1(norm_silu(h, self.norm1))
+        return h + self.conv2(norm_silu(y, self.norm2, scale, shift))
 
 
 class Attention(nn.Module):
@@ -79,8 +81,15 @@ class Attention(nn.Module):
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, C / heads)
             for x in (self.query(pixels), *self.key_value(tokens).chunk(2, -1))
         )
-        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        y = _attend(q, k, v).transpose(1, 2).flatten(2)
         return h + self.out(y).transpose(1, 2).unflatten(2, h.shape[2:])
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v)
+    with torch.autocast("cpu", enabled=False):  # in bfloat16 it is five times slower there
+        return F.scaled_dot_product_attention(q.float(), k.float(), v.float())
 
 
 def down(channels_in: int, channels_out: int) -> nn.Conv2d:

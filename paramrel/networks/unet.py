@@ -18,6 +18,7 @@ from paramrel.networks.blocks import (
     up,
     zero_init,
 )
+from paramrel.networks.kernels import norm_silu
 
 LARGEST_ATTENTION = 16  # pixels a side
 
@@ -80,6 +81,7 @@ class UNet(nn.Module):
             )
         if conditioning == "adagn":
             self.code_embed = nn.Linear(code_dim, embedding)
+        self.to(memory_format=torch.channels_last)  # faster convolutions
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, C_in, H, W), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, C_out, H, W)."""
@@ -109,7 +111,7 @@ class UNet(nn.Module):
             for block in self.up_blocks[level]:
                 h = block(h, embedding)
             h = self.ups[level - 1](h) + skips[level - 1] if level else h
-        return self.head(F.silu(self.norm(h)))
+        return self.head(norm_silu(h, self.norm))
 
 
 def _levels(channels: Sequence[int], blocks: Sequence[int], embedding: int) -> nn.ModuleList:
