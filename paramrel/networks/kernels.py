@@ -65,7 +65,7 @@ def _compiled(x: Tensor) -> bool:
 
 
 class _NormSiLU(torch.autograd.Function):
-    """SiLU(x̂·scale + shift), x̂ the normalised x; scale, shift: (B, C), float64 if x, else float32."""
+    """SiLU(x̂·scale + shift), x̂ the normalised x; scale, shift: (B, C), of the sums' dtype."""
 
     @staticmethod
     def forward(

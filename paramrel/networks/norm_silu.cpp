@@ -72,9 +72,11 @@ static void forward(const T *x, const A *scale, const A *shift, T *y, A *mean, A
         A *sum = work.data(), *m = sum + C, *square = m + C, *variance = square + C;
         A *a = variance + C, *b = a + C;
         for (int64_t p = 0; p < shape.pixels; p++)
+#pragma omp simd
             for (int64_t c = 0; c < C; c++) sum[c] += A(xi[p * C + c]);
         group_means(sum, m, shape);
         for (int64_t p = 0; p < shape.pixels; p++)
+#pragma omp simd
             for (int64_t c = 0; c < C; c++) {
                 const A centred = A(xi[p * C + c]) - m[c];
                 square[c] += centred * centred;
@@ -109,8 +111,8 @@ static void backward(const T *x, const T *y_grad, const A *scale, const A *shift
         T *xi_grad = x_grad + i * shape.pixels * C;
         A *si_grad = scale_grad + i * C, *hi_grad = shift_grad + i * C;
         std::vector<A> work((8 + shape.pixels) * C);
-        A *r = work.data(), *m = r + C, *a = m + C, *b = a + C, *average = b + C, *slope = average + C;
-        A *weighted = slope + C, *g = weighted + 2 * C;
+        A *r = work.data(), *m = r + C, *a = m + C, *b = a + C;
+        A *average = b + C, *slope = average + C, *weighted = slope + C, *g = weighted + 2 * C;
         for (int64_t c = 0; c < C; c++) {
             r[c] = rstd[i * shape.groups + c / shape.width()];
             m[c] = mean[i * shape.groups + c / shape.width()];
