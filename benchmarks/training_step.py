@@ -26,7 +26,7 @@ from paramrel.networks import kernels
 from paramrel.params import ModelParams
 
 RESULTS = Path(__file__).parent / "results"
-BATCH, ROUNDS = 128, 5
+BATCH, ROUNDS = 128, 3
 # The first U-Net of BFN has 128 channels, doubled twice, and two blocks; this has a quarter of them
 LARGE = ModelParams(channels=(32, 64, 64), blocks=(2, 2, 2), code_dim=32)
 NETWORKS = {"digits": ModelParams(), "mnist": LARGE, "scenes": LARGE}
@@ -204,11 +204,17 @@ def main() -> None:
             rows, row = measure(name)
             steps += rows
             shares.append(row)
-            print(pd.DataFrame(rows).round(3).to_string(index=False), row, sep="\n")
+            print(pd.DataFrame(rows).round(3).to_string(index=False), row, sep="\n", flush=True)
+            write(pd.DataFrame(steps).round(3), pd.DataFrame(shares).round(4))
+
+
+def write(steps: pd.DataFrame, shares: pd.DataFrame) -> None:
     RESULTS.mkdir(exist_ok=True)
-    pd.DataFrame(steps).round(3).to_csv(RESULTS / "training_step.csv", index=False)
-    pd.DataFrame(shares).round(4).to_csv(RESULTS / "training_shares.csv", index=False)
-    draw_figure(pd.DataFrame(steps)).savefig(RESULTS / "training_step.png", dpi=100)
+    steps.to_csv(RESULTS / "training_step.csv", index=False)
+    shares.to_csv(RESULTS / "training_shares.csv", index=False)
+    figure = draw_figure(steps)
+    figure.savefig(RESULTS / "training_step.png", dpi=100)
+    plt.close(figure)
 
 
 if __name__ == "__main__":
