@@ -1,9 +1,9 @@
 """How many evaluations of the network every solver needs, against the Fréchet distance: a table.
 
 `python benchmarks/sampling.py [digits|mnist_threshold]`: trains a plain BFN on the data set, by
-default on both (MNIST needs its files), and draws from it: one to two CPU minutes each. The
-distance is `fd[classifier]@N` between N generated and the first N training images, its floor that
-of the next N. The interval is Student's over sampling seeds of one model.
+default on both (MNIST needs its files), and draws from it: about a CPU minute each. The distance
+is `fd[classifier]@N` between N generated and the first N training images, its floor that of the
+next N. The interval is Student's over sampling seeds of one model.
 """
 
 import sys
@@ -31,15 +31,9 @@ from paramrel.training import train
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)
 EVALUATIONS, REFERENCE = (5, 10, 20), 200
+SMALL = ModelParams(channels=(16, 32, 32), blocks=(1, 1, 1), code_dim=32)
 # name: networks, training steps, images of a sample
-MODELS = {
-    "digits": (ModelParams(), 600, 500),
-    "mnist_threshold": (
-        ModelParams(channels=(16, 32, 32), blocks=(1, 1, 1), code_dim=32),
-        300,
-        256,
-    ),  # fmt: skip
-}
+MODELS = {"digits": (ModelParams(), 600, 300), "mnist_threshold": (SMALL, 300, 256)}
 
 
 def solvers() -> dict[str, partial]:
@@ -52,12 +46,10 @@ def solvers() -> dict[str, partial]:
 
 def measure(name: str) -> pd.DataFrame:
     """One row for each solver, number of evaluations and seed: the distance and the time."""
-    params, steps, number = MODELS[name]
-    data = load_dataset(name)
+    data, (params, steps, number) = load_dataset(name), MODELS[name]
     torch.manual_seed(0)
-    model, _ = train(
-        build_model("bfn", data, params), data, TrainParams(steps=steps, evaluations=1), 0, False
-    )
+    untrained = build_model("bfn", data, params)
+    model, _ = train(untrained, data, TrainParams(steps=steps, evaluations=1), 0, progress=False)
     images = to_pixels(data.train.x[:5000])
     labels = torch.as_tensor(data.train.labels[: len(images)])
     classifier = train_classifier(images, labels, Generator().manual_seed(0), steps=200)

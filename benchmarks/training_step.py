@@ -187,11 +187,11 @@ def measure(name: str) -> tuple[list[dict], dict]:
 def draw_figure(steps: pd.DataFrame) -> plt.Figure:
     steps = steps.assign(panel=steps["dataset"] + ", threads: " + steps["threads"].astype(str))
     grid = sns.catplot(
-        steps, kind="bar", x="times_plain", y="step", col="panel", col_wrap=3, height=2.4,
-        aspect=1.5, color=sns.color_palette("colorblind")[0],
+        steps, kind="bar", x="times_plain", y="step", col="panel", height=2.6,
+        aspect=1.4, color=sns.color_palette("colorblind")[0],
     )  # fmt: skip
     grid.refline(x=1)
-    grid.set_axis_labels("images a second, relative to the plain step", "")
+    grid.set_axis_labels("images/s over those of the plain step", "")
     grid.set_titles("{col_name}")
     return grid.figure
 
