@@ -161,6 +161,8 @@ class QualityParams(_Params):
     pairs: int = Field(20, ge=2)
     known_when: Distinct[MethodName] = ("paramrel",)
     code_space: Distinct[MethodName] = ("paramrel", "paramrel_same", "vae", "infodiffusion")
+    solvers: Distinct[MethodName] = ("bfn", "paramrel")
+    evaluations: Some[Annotated[int, Field(ge=2, le=10_000)]] = (5, 10, 20, 50)
 
 
 class DisentangleParams(_Params):

@@ -109,3 +109,29 @@ def _nothing(reason: str) -> Figure:
     figure = plt.figure(figsize=(6, 1))
     figure.text(0.5, 0.5, reason, ha="center", va="center")
     return figure
+
+
+def solver_curves(curve: pd.DataFrame) -> Figure:
+    """Draw rows of `solver_curve`: Fréchet distance over evaluations, a panel a method."""
+    methods = list(curve["method"].unique()) if len(curve) else []
+    figure, axes = plt.subplots(
+        1, max(len(methods), 1), figsize=(4.2 * max(len(methods), 1) + 1.5, 3.6), sharey=True,
+        squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for axis, method in zip(axes.flat, methods, strict=False):
+        rows = curve[curve["method"] == method]
+        distance = next(column for column in rows if column.startswith("fd["))
+        sns.lineplot(
+            rows, x="evaluations", y=distance, hue="solver", style="solver", markers=True,
+            dashes=False, palette="colorblind", errorbar=("pi", 100), ax=axis,
+            legend=axis is axes.flat[-1],
+        )  # fmt: skip
+        axis.axhline(rows["floor"].iloc[0], color="gray", ls=":", label="training images")
+        ticks = sorted(rows["evaluations"].unique())
+        axis.set(title=method, xscale="log", yscale="log", xlabel="evaluations of the network")
+        axis.set_ylabel(f"{distance}@{rows['n'].iloc[0]}")
+        axis.set_xticks(ticks, [str(tick) for tick in ticks])
+        axis.minorticks_off()
+    axes.flat[-1].legend(frameon=False, fontsize="small", bbox_to_anchor=(1, 1))
+    sns.despine(figure)
+    return figure

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from torch import Generator
 from tqdm import tqdm
 
 from paramrel.assessment import (
@@ -18,16 +20,25 @@ from paramrel.assessment import (
 )
 from paramrel.data import Dataset
 from paramrel.evaluation import fingerprint, parts
+from paramrel.generation import predictor, to_pixels
+from paramrel.metrics.fidelity import frechet_distance
 from paramrel.metrics.probes import knn_probe, logistic_probe
 from paramrel.params import QualityParams
 from paramrel.paths import study_root
 from paramrel.results import read_json
 from paramrel.runs import Run, load_run
+from paramrel.solvers import ancestral, bfn_solver, inference
 
 Row = dict[str, float | int | str]
 PROBES = {"logistic": logistic_probe, "kNN": knn_probe}
 DISTANCES = {"frechet": "fd", "frechet_infinity": "fd∞", "kernel": "kid"}
 SHARES = ("precision", "recall")
+SOLVERS = {
+    "ancestral": ancestral,
+    "ODE, order 1": partial(bfn_solver, order=1),
+    "ODE, order 2": bfn_solver,
+    "SDE, order 2": partial(bfn_solver, stochastic=True),
+}
 
 
 def load_runs(dataset: str, methods: Iterable[str], seeds: Collection[int]) -> list[Run]:
@@ -76,6 +87,37 @@ def known_when(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.
         if run.method in params.known_when and run.model.encoder is not None
     ]
     return pd.concat(curves) if curves else pd.DataFrame()
+
+
+def solver_curve(
+    runs: Iterable[Run], data: Dataset, judges: Judges, params: QualityParams
+) -> pd.DataFrame:
+    """Compare samples with the test images, for each solver and number of network evaluations.
+
+    Of the methods params.solvers names; codes are read anew from θ at every step. As many samples
+    as test images, in the features of the first judge; a row a run, solver and number.
+    """
+    test, train = to_pixels(data.test.x), to_pixels(data.train.x[: len(data.test)])
+    real = judges[0].features(test)
+    floor = frechet_distance(judges[0].features(train), real)
+    rows = []
+    for run in (run for run in runs if run.method in params.solvers):
+        for (name, solve), number in product(SOLVERS.items(), params.evaluations):
+            generator = Generator().manual_seed(run.seed)
+            predict, shape = (
+                predictor(run.model, generator=generator),
+                run.model.batch_shape(len(test)),
+            )
+            with inference(run.model):
+                x = solve(run.model.flow, predict, shape, number - 1, generator=generator)
+            images = to_pixels(run.model.to_data(x))
+            origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+            distance = frechet_distance(judges[0].features(images), real)
+            rows.append(
+                origin | {"solver": name, "evaluations": number, "n": len(test)}
+                | {f"fd[{judges[0].name}]": distance, "floor": floor}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:

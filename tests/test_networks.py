@@ -185,6 +185,14 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def _small_too(monkeypatch):
+    monkeypatch.setattr(kernels, "SMALLEST", 0)
+
+
+for_small_images = pytest.mark.usefixtures("_small_too")
+
+
 def modulated(dtype, shape=(B, 24, 3, 5)):
     """A group norm of unequal weights and what norm_silu takes with it, channels last."""
     generator = torch.Generator().manual_seed(2)
@@ -206,12 +214,14 @@ def with_gradients(norm, x, scale, shift):
 
 
 @needs_compiler
+@for_small_images
 def test_the_compiled_norm_has_the_gradients_of_finite_differences():
     norm, *arguments = modulated(torch.float64)
     assert torch.autograd.gradcheck(lambda *a: norm_silu(a[0], norm, *a[1:]), arguments)
 
 
 @needs_compiler
+@for_small_images
 @pytest.mark.parametrize("modulate", [True, False])
 @pytest.mark.parametrize(
     ("dtype", "tolerance"),
@@ -230,6 +240,7 @@ def test_the_compiled_norm_and_its_gradients_are_those_of_pytorch(
 
 
 @needs_compiler
+@for_small_images
 def test_the_compiled_norm_survives_values_that_overflow_the_exponential():
     norm, x, scale, shift = modulated(torch.float32)
     y, *gradients = with_gradients(norm, 1e4 * x, 1e3 * scale, 1e3 * shift)
@@ -237,6 +248,7 @@ def test_the_compiled_norm_survives_values_that_overflow_the_exponential():
 
 
 @needs_compiler
+@for_small_images
 def test_a_nan_is_handed_on_and_never_hidden():
     norm, x, scale, shift = modulated(torch.float32)
     with torch.no_grad():
@@ -245,11 +257,22 @@ def test_a_nan_is_handed_on_and_never_hidden():
     assert y[0, :8].isnan().all() and y[1:].isfinite().all()
 
 
+@for_small_images
 def test_without_a_compiler_the_networks_give_the_same(monkeypatch):
     network = open_zero_layers(unet())
     compiled = network(*inputs())
     monkeypatch.setattr(kernels, "library", lambda: None)
     torch.testing.assert_close(network(*inputs()), compiled)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("size", "compiled"), [(8, False), (28, True)])
+def test_only_large_images_are_given_to_the_kernel(monkeypatch, size, compiled):
+    norm, *arguments = modulated(torch.float32, (B, 24, size, size))
+    called = []
+    monkeypatch.setattr(kernels, "_call", lambda *a, **k: called.append(a))
+    norm_silu(arguments[0], norm, *arguments[1:])
+    assert bool(called) == compiled
 
 
 def test_a_missing_compiler_is_no_error(monkeypatch, tmp_path):
