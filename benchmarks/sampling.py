@@ -112,7 +112,7 @@ def draw_figure(tables: list[pd.DataFrame]) -> plt.Figure:
         first = table.iloc[0]
         axis.axhline(first.floor, color="gray", ls=":")
         axis.text(200, first.floor, "training images", ha="right", va="bottom", color="gray")
-        axis.set(title=first.dataset, xscale="log", yscale="log")
+        axis.set(title=first.dataset, xscale="log")
         axis.set(xlabel="evaluations of the network", ylabel=f"fd[classifier]@{first.n}")
         axis.set_xticks([5, 10, 20, 200], ["5", "10", "20", "200"])
         axis.minorticks_off()
