@@ -91,7 +91,7 @@ def completion_row(
 def completion_table(
     runs: list[Run], data: Dataset, classifier: Classifier, steps: int, times: int, examples: int
 ) -> pd.DataFrame:
-    """Return `completion_row` of several runs; last the classifier on the true pixels, a control."""
+    """Return `completion_row` of several runs, and of the classifier on the true pixels."""
     x = data.test.x[slice(examples)]
     right = float((classifier.predict(x["pixels"]) == x["label"].numpy()).mean())
     control = {"dataset": data.name, "method": "classifier", "n": len(x["label"])}

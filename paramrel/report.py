@@ -1,8 +1,8 @@
-"""The last step: every number of the study in tables, and all of it on one page."""
+"""The last step: every table and figure of the study with what it says, on one page."""
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,15 @@ from paramrel.params import StudyParams
 from paramrel.results import read_json, read_table
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem; }
-h1, h2 { line-height: 1.2; } figure { margin: 1.5rem 0; } img { max-width: 100%; height: auto; }
-figcaption { color: #444; font-size: 0.9rem; } .table { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
-th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
-@media print { figure { break-inside: avoid; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: auto; padding: 1rem; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 3rem; } figure { margin: 1.5rem 0; }
+img { max-width: 100%; height: auto; } figcaption { color: #444; font-size: 0.9rem; }
+code { font-size: 0.85em; } nav { columns: 2; } .table { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.85rem; }
+th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #ddd; }
+td:first-child, th:first-child { text-align: left; }
+@media (max-width: 40rem) { nav { columns: 1; } }
+@media print { figure, tr { break-inside: avoid; } body { max-width: none; font-size: 10pt; } }
 """
 
 
@@ -31,11 +34,9 @@ def read_runs(params: StudyParams) -> pd.DataFrame:
     )
 
 
-def read_reconstructions(params: StudyParams) -> pd.DataFrame:
-    """Return the reconstruction errors of every run, one row for each way and time."""
-    return pd.concat(
-        read_table(f"results/tables/reconstruct_{dataset}.csv") for dataset in params.datasets
-    )
+def read_tables(name: str, datasets: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of results/tables/<name>_<dataset>.csv of all these data sets."""
+    return pd.concat(read_table(f"results/tables/{name}_{dataset}.csv") for dataset in datasets)
 
 
 def summarise(rows: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
@@ -53,103 +54,66 @@ def summarise(rows: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> 
 
 
 @dataclass(frozen=True)
+class Exhibit:
+    """A table or a figure: its name (T1, F4), its caption, what it shows, the stage that made it.
+
+    content: a table, or the path of a PNG. `report` makes what no other stage does.
+    """
+
+    name: str
+    caption: str
+    content: pd.DataFrame | str | Path
+    stage: str = "report"
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph, and the tables and figures that it speaks of."""
+    """A heading, paragraphs, and the tables and figures that they speak of."""
 
     title: str
     text: str
-    tables: Sequence[pd.DataFrame] = ()
-    figures: Sequence[str | Path] = ()
+    exhibits: Sequence[Exhibit] = ()
 
 
-def report_sections(params: StudyParams, tables: Mapping[str, pd.DataFrame]) -> list[Section]:
-    """Return what the page says of the tables, and of the figures of the first data set."""
-    control = tables["controls"].iloc[0]
-    folder = "results/figures"
-    first = params.datasets[0]
-    setting = (
-        f"Test split, N = {control['n_test']}; seeds {list(params.seeds)}; {params.train.steps} "
-        f"steps of {params.train.batch_size} images. ± is the half width of the 95 % t-interval "
-        "over the seeds."
+def write_report(title: str, setting: str, sections: Sequence[Section], path: str | Path) -> None:
+    """Write one HTML page that needs no other file: the pictures are inside.
+
+    setting: a paragraph on what holds for all of it.
+    """
+    links = "".join(
+        f'<li><a href="#s{number}">{html.escape(section.title)}</a></li>'
+        for number, section in enumerate(sections, 1)
     )
-    return [
-        Section(
-            "Is the code used?",
-            "shuffled_code: nats per image that the loss grows by when every image gets the code "
-            "of another one; zero is an ignored code. kl and mutual_information in nats, of the "
-            f"code read at s = 1. {setting}",
-            [tables["codes"]],
-            [f"{folder}/shuffled_code.png"],
-        ),
-        Section(
-            "What is an image worth?",
-            "An upper bound on −ln p(x), nats per image. paramrel shares one code of s = 1 between "
-            "all steps and pays its rate once; a code of the same time is free. Independent pixels "
-            f"with their training means pay {control['independent_pixels_nll']:.2f}. {setting}",
-            [tables["likelihood"]],
-            [f"{folder}/likelihood.png"],
-        ),
-        Section(
-            "What does the code know?",
-            "Accuracy of a linear probe on the mean code of time s. The same probe on all pixels: "
-            f"{control['probe_pixels']:.3f}; on PCA with {control['code_dim']} components: "
-            f"{control['probe_pca']:.3f}. {setting}",
-            [tables["probes"]],
-            [f"{folder}/probes.png"],
-        ),
-        Section(
-            "What comes back?",
-            "Mean squared error of pixels in [0, 1] (of binary pixels: the share of wrong bits) "
-            "after reconstruction from θ of time t alone, and from a code of time s alone with "
-            "fresh sampling noise. Then the first images of the test split from the code of s = 1 "
-            f"alone, and from less and less noisy θ and codes of it, seed {params.seeds[0]}.",
-            [],
-            [
-                f"{folder}/{name}.png"
-                for name in ("reconstruction", f"reconstruct_{first}", f"progressive_{first}")
-            ],
-        ),
-        Section(
-            "What is drawn without an image?",
-            f"Samples of each method, seed {params.seeds[0]}; a code is read anew from θ at every "
-            "step (self) or drawn from the prior.",
-            [],
-            [f"{folder}/samples_{first}.png"],
-        ),
-        Section(
-            "What do the weights γ and λ do?",
-            f"{params.ablation.method} on {params.ablation.dataset}: trainings of "
-            f"{params.ablation.steps} steps, seeds {list(params.ablation.seeds)}; γ = 0, λ = 1 is "
-            "the plain ELBO.",
-            [tables["ablation"]],
-            [f"{folder}/ablation.png"],
-        ),
-    ]
-
-
-def write_report(title: str, sections: Sequence[Section], path: str | Path) -> None:
-    """Write one HTML page that needs no other file: the pictures are inside."""
-    body = "\n".join(_section(section) for section in sections)
+    body = "\n".join(_section(number, section) for number, section in enumerate(sections, 1))
     page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><h1>{html.escape(title)}</h1>\n{body}\n</body></html>\n"
+        f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
+        f"{_paragraphs(setting)}\n<nav><ol>{links}</ol></nav>\n{body}\n</body></html>\n"
     )
     with whole_file(path) as part:
         part.write_text(page, encoding="utf-8", newline="\n")
 
 
-def _section(section: Section) -> str:
-    tables = [
-        f'<div class="table">{table.to_html(index=False, border=0, na_rep="")}</div>'
-        for table in section.tables
-    ]
-    pictures = [
-        f'<figure><img alt="{html.escape(Path(path).stem)}" src="data:image/png;base64,'
-        f'{base64.b64encode(Path(path).read_bytes()).decode()}">'
-        f"<figcaption>{html.escape(Path(path).stem)}</figcaption></figure>"
-        for path in section.figures
-    ]
-    text = f"<h2>{html.escape(section.title)}</h2>\n<p>{html.escape(section.text)}</p>"
-    return "\n".join([text, *tables, *pictures])
+def _section(number: int, section: Section) -> str:
+    heading = f'<h2 id="s{number}">{number}. {html.escape(section.title)}</h2>'
+    return "\n".join([heading, _paragraphs(section.text), *map(_exhibit, section.exhibits)])
+
+
+def _paragraphs(text: str) -> str:
+    return "\n".join(f"<p>{html.escape(part.strip())}</p>" for part in text.split("\n\n"))
+
+
+def _exhibit(exhibit: Exhibit) -> str:
+    name, caption = html.escape(exhibit.name), html.escape(exhibit.caption)
+    says = (
+        f"<figcaption><b>{name}.</b> {caption} "
+        f"<code>dvc repro {html.escape(exhibit.stage)}</code></figcaption>"
+    )
+    if isinstance(exhibit.content, pd.DataFrame):
+        table = exhibit.content.to_html(index=False, border=0, na_rep="")
+        return f'<figure id="{name}">{says}<div class="table">{table}</div></figure>'
+    picture = base64.b64encode(Path(exhibit.content).read_bytes()).decode()
+    image = f'<img alt="{caption}" src="data:image/png;base64,{picture}">'
+    return f'<figure id="{name}">{image}{says}</figure>'

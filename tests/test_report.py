@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from paramrel.report import Section, summarise, write_report
+from paramrel.report import Exhibit, Section, summarise, write_report
 from paramrel.results import read_json, read_table, write_figure, write_json, write_table
 
 RUNS = pd.DataFrame(
@@ -60,8 +60,14 @@ def test_the_page_holds_its_tables_and_pictures_and_points_nowhere(tmp_path):
     figure, _ = plt.subplots()
     write_figure(figure, tmp_path / "f.png")
     plt.close(figure)
-    section = Section("A < B", "Is it?", [RUNS], [tmp_path / "f.png"])
-    write_report("Title", [section], tmp_path / "out" / "report.html")
+    exhibits = [
+        Exhibit("T1", "Numbers.", RUNS),
+        Exhibit("F1", "A <line>.", tmp_path / "f.png", "draw@digits"),
+    ]
+    section = Section("A < B", "Is it?\n\nIt is.", exhibits)
+    write_report("Title", "For all.", [section], tmp_path / "out" / "report.html")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "A &lt; B" in page and "<table" in page and "data:image/png;base64," in page
+    assert "<p>Is it?</p>" in page and '<a href="#s1">' in page
+    assert "A &lt;line&gt;." in page and "dvc repro draw@digits" in page
     assert "http" not in page and str(tmp_path) not in page

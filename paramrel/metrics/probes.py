@@ -34,7 +34,8 @@ def logistic_probe(
 
     train, validation, test: (codes (N, d), labels (N,)). The scaling is the train split's; the
     inverse penalty C from `grid` is the one with the best validation accuracy, the smallest of
-    equals, compared on 2,000 training examples at most; the probe is then fitted to all. Row: accuracy, macro one-against-rest AUROC and average precision on test, the chosen C
+    equals, compared on 2,000 training examples at most; the probe is then fitted to all. Row:
+    accuracy, macro one-against-rest AUROC and average precision on test, the chosen C
     and all sizes. Floors: accuracy `floor_accuracy` (always the commonest train class), AUROC 0.5.
     """
     return _probe(

@@ -83,7 +83,7 @@ WRITERS = {
     "row.json": lambda path, text: write_json({text * 9: 1.5}, path),
     "table.csv": lambda path, text: write_table(pd.DataFrame({text: [1.0] * 50}), path),
     "figure.png": lambda path, text: write_figure(figure(text), path),
-    "report.html": lambda path, text: write_report(text, [Section(text, text)], path),
+    "report.html": lambda path, text: write_report(text, text, [Section(text, text)], path),
     "notebook.ipynb": lambda path, text: write_notebook(
         v4.new_notebook(cells=[v4.new_markdown_cell(text, id="a")]), path
     ),

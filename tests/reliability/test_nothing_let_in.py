@@ -16,7 +16,7 @@ import pytest
 from paramrel.data import DATASETS, load_dataset
 from paramrel.data.cifar import BATCHES, read_cifar10
 from paramrel.params import load_params
-from paramrel.report import Section, write_report
+from paramrel.report import Exhibit, Section, write_report
 from paramrel.results import write_figure
 
 ROOT = Path(__file__).parents[2]
@@ -234,7 +234,8 @@ def test_the_report_shows_names_as_text_whatever_they_hold(tmp_path):
     plt.close(drawn)
     table = pd.DataFrame({"dataset": [ATTACK], ATTACK: [1.0]}, index=[ATTACK])
     path = tmp_path / "report.html"
-    write_report(ATTACK, [Section(ATTACK, ATTACK, [table], [picture])], path)
+    exhibits = [Exhibit(ATTACK, ATTACK, content, ATTACK) for content in (table, picture)]
+    write_report(ATTACK, ATTACK, [Section(ATTACK, ATTACK, exhibits)], path)
     page = path.read_text(encoding="utf-8")
     assert "<script" not in page and "onerror=alert(1)>" not in page and "<img src=x" not in page
     assert page.count("&lt;script&gt;") >= 6
