@@ -62,6 +62,7 @@ def quality_scores(quality: pd.DataFrame) -> pd.DataFrame:
 def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFrame]:
     """Return what the report prints, by name: mean ± half width of the interval over the seeds."""
     probes = [f"probe_t{time:g}" for time in params.evaluate.probe_times]
+    effects = [*dict.fromkeys([*EFFECTS, *probes])]  # `probe_t1` is among both
     scores = quality_scores(tables["quality"])
     of_first = scores[scores["dataset"] == params.datasets[0]]
     weights = ["dataset", "method", "gamma", "lambda"]
@@ -72,7 +73,7 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
         "quality": summarise(scores, ["dataset", "method"], [*HIGHER_IS_BETTER]),
         "quality_controls": _quality_controls(tables["quality"]),
         "runs": summarise(
-            tables["runs"], ["dataset", "method"], ["nll_bound", "transmission", *EFFECTS, *probes]
+            tables["runs"], ["dataset", "method"], ["nll_bound", "transmission", *effects]
         ),
         "controls": tables["controls"].round(3),
         "disentanglement": _disentanglement(tables["disentangle"]),

@@ -42,22 +42,23 @@ def thesis_verdicts(code_time: pd.DataFrame) -> pd.DataFrame:
 
 
 def _thesis(dataset: str, cells: pd.DataFrame) -> Iterator[Verdict]:
-    cells = cells.set_index(["method", "gamma"]).sort_index()
-    methods, gammas = (cells.index.unique(level) for level in ("method", "gamma"))
+    methods, gammas = cells["method"].unique(), cells["gamma"].unique()
     best = gammas[gammas < 1].max()
-    if "paramrel_same" in methods:
-        for gamma in gammas:
-            values = cells.loc[("paramrel_same", gamma), "shuffled_code"]
-            claim = f"a code of the same time is ignored at γ = {gamma:g} (shuffled: < 1 nat)"
-            yield claim, dataset, *decide(values, 1, above=False)
+
+    def seeds(method: str, gamma: float, column: str) -> pd.Series:
+        return cells.loc[(cells["method"] == method) & (cells["gamma"] == gamma), column]
+
+    for gamma in gammas if "paramrel_same" in methods else ():
+        claim = f"a code of the same time is ignored at γ = {gamma:g} (shuffled: < 1 nat)"
+        values = seeds("paramrel_same", gamma, "shuffled_code")
+        yield claim, dataset, *decide(values, 1, above=False)
     for method, name in {"paramrel": "a later", "paramrel_clean": "the last"}.items():
         if method in methods:
-            values = cells.loc[(method, best), "shuffled_code"]
             claim = f"a code of {name} time is used at γ = {best:g} (shuffled: > {USED:g} nats)"
-            yield claim, dataset, *decide(values, USED)
+            yield claim, dataset, *decide(seeds(method, best, "shuffled_code"), USED)
     for method in methods if 0 in gammas else ():
         claim = f"H1: at γ = 0 the code of {method} collapses (rate < {COLLAPSED:g} nats)"
-        yield claim, dataset, *decide(cells.loc[(method, 0), "kl"], COLLAPSED, above=False)
+        yield claim, dataset, *decide(seeds(method, 0, "kl"), COLLAPSED, above=False)
 
 
 def hypothesis_verdicts(known_when: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
