@@ -160,10 +160,8 @@ def test_a_profile_replaces_its_numbers_and_keeps_the_comments_and_all_others(
     (tmp_path / "params.yaml").write_text(before, encoding="utf-8")
     main(["--use", name])
     after = (tmp_path / "params.yaml").read_text(encoding="utf-8")
-    assert (
-        len(load_params().runs) > 100
-        and load_params().generate == load_params(ROOT / "params.yaml").generate
-    )
+    assert load_params().runs != load_params(ROOT / "params.yaml").runs
+    assert load_params().generate == load_params(ROOT / "params.yaml").generate
     assert [s for s in before.splitlines() if s.startswith("#")] == [
         s for s in after.splitlines() if s.startswith("#")
     ]
@@ -174,7 +172,7 @@ def test_an_unknown_profile_is_refused_and_changes_nothing(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     path = written(tmp_path)
     before = path.read_bytes()
-    with pytest.raises(SystemExit, match="there is no profile 'minst', only mnist, paper"):
+    with pytest.raises(SystemExit, match="there is no profile 'minst', only mnist, paper, quick"):
         main(["--use", "minst"])
     assert path.read_bytes() == before
 
