@@ -82,7 +82,9 @@ def measured_runs(runs: Iterable[Run]) -> dict[str, Row]:
 def known_when(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
     """Probe codes and θ of all times, of the methods params.known_when names; rows as a curve's."""
     curves = [
-        probes_over_snr(run, data, params.snr_times).assign(method=run.method, seed=run.seed)
+        probes_over_snr(run, data, params.snr_times).assign(
+            dataset=run.dataset, method=run.method, seed=run.seed
+        )
         for run in runs
         if run.method in params.known_when and run.model.encoder is not None
     ]
