@@ -130,7 +130,7 @@ def main() -> None:
         print(table.round(3).to_string(index=False), claim(table), sep="\n")
     files = [RESULTS / f"sampling_{name}.csv" for name in MODELS]
     tables = [pd.read_csv(path) for path in files if path.is_file()]
-    draw_figure(tables).savefig(RESULTS / "sampling.png", dpi=100)
+    draw_figure(tables).savefig(RESULTS / "sampling.png", dpi=100, metadata={"Software": None})
 
 
 if __name__ == "__main__":

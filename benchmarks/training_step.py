@@ -213,7 +213,7 @@ def write(steps: pd.DataFrame, shares: pd.DataFrame) -> None:
     steps.to_csv(RESULTS / "training_step.csv", index=False)
     shares.to_csv(RESULTS / "training_shares.csv", index=False)
     figure = draw_figure(steps)
-    figure.savefig(RESULTS / "training_step.png", dpi=100)
+    figure.savefig(RESULTS / "training_step.png", dpi=100, metadata={"Software": None})
     plt.close(figure)
 
 

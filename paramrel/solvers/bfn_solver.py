@@ -159,7 +159,7 @@ def time_grid(flow: Flow, n: int, eta: float, grid: Grid) -> list[float]:
     if grid == "uniform":
         return times.tolist()
     levels = torch.linspace(*flow.log_snr(times[[0, -1]]).tolist(), n + 1, dtype=torch.float64)
-    return [eta, *times_of_log_snr(flow, levels[1:-1], eta).tolist(), 1.0]
+    return [eta, *times_of_log_snr(flow, levels, eta).tolist()[1:-1], 1.0]
 
 
 def times_of_log_snr(flow: Flow, levels: Tensor, eta: float = 1e-3) -> Tensor:
