@@ -3,10 +3,10 @@
 from itertools import islice, product
 
 import pandas as pd
-import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from paramrel.devices import limit_threads
 from paramrel.evaluation import Row, evaluate
 from paramrel.params import AblationParams, StudyParams
 from paramrel.runs import train_run
@@ -17,7 +17,7 @@ def ablate(
 ) -> pd.DataFrame:
     """Train and measure every cell of a grid; one tidy row per cell, in the grid's order.
 
-    params: all that the grid does not say; params.jobs processes share the cells.
+    params: all that the grid does not say; params.jobs processes share the cells and the threads.
     steps, cells: fewer training steps, the first cells only; 0 for those of the grid.
     """
     everything = product(grid.datasets, grid.methods, grid.seeds, grid.lambdas, grid.gammas)
@@ -37,7 +37,7 @@ def _measure(
     params: StudyParams,
     steps: int,
 ) -> Row:
-    torch.set_num_threads(params.threads)
+    limit_threads(max(1, params.threads // params.jobs))
     train = params.train.model_copy(update={"steps": steps, "evaluations": 1})
     model = params.model.model_copy(update={"gamma": gamma, "lambda_": lambda_})
     run, _ = train_run(dataset, method, seed, model, train, progress=False)

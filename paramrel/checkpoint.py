@@ -1,14 +1,15 @@
 """Checkpoints of an unfinished run: its last two states on disk, each whole and verified."""
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from paramrel.files import whole_file
 
 KEPT = 2
 PATIENCE = 60.0  # seconds that a process waits for another one
@@ -64,7 +65,7 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _newest_first(self) -> list[Path]:
-        return sorted(self.folder.glob("*.safetensors"), reverse=True)
+        return sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True)
 
 
 def _step(path: Path) -> int:
@@ -111,29 +112,11 @@ def write_whole(path: Path, content: bytes, remedy: str) -> None:
 
     Raises OSError, naming the folder, the cause and the remedy, and then leaves nothing behind.
     """
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _sync_folder(path.parent)
+        with whole_file(path) as part:
+            part.write_bytes(content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise OSError(
             f"{path.name} could not be written to {path.parent} ({error.strerror or error}); "
             f"{remedy}"
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk, where the system has a way to."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,5 +1,6 @@
 """Which processes, devices and memory a training runs on, and what is said where it cannot."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -7,11 +8,22 @@ from functools import partial
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from paramrel.networks.blocks import Attention, ResBlock
 from paramrel.params import TrainParams
+
+
+def limit_threads(number: int) -> None:
+    """Compute with so many threads from now on, or with OMP_NUM_THREADS where that is fewer.
+
+    In PyTorch and in the libraries below NumPy, SciPy and scikit-learn, which were imported before.
+    """
+    number = min(number, int(os.environ.get("OMP_NUM_THREADS", number)))
+    torch.set_num_threads(number)
+    threadpool_limits(number)
 
 
 def start_fabric(params: TrainParams) -> Fabric:

@@ -22,9 +22,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
 import yaml
 
+from paramrel.devices import limit_threads
 from paramrel.evaluation import Row, evaluate
 from paramrel.files import whole_file
 from paramrel.params import EvaluateParams, ModelParams, TrainParams
@@ -108,7 +108,7 @@ def main(words: list[str] | None = None) -> None:
     command = commands.add_parser("make", help="train the models of a data set")
     command.add_argument("dataset", choices=METHODS)
     arguments = parser.parse_args(words)
-    torch.set_num_threads(1)  # the order of a sum depends on it
+    limit_threads(1)  # the order of a sum depends on it
     try:
         make_pretrained(arguments.dataset, ModelParams(), TRAIN)
     except (ValueError, OSError) as error:

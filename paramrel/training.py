@@ -24,7 +24,14 @@ from tqdm import tqdm
 from paramrel.checkpoint import Checkpoints, write_whole
 from paramrel.data import Dataset
 from paramrel.data.subset import subset
-from paramrel.devices import agreed, gather, naming_memory, recompute_blocks, start_fabric
+from paramrel.devices import (
+    agreed,
+    gather,
+    limit_threads,
+    naming_memory,
+    recompute_blocks,
+    start_fabric,
+)
 from paramrel.model import Data, FlowAutoencoder, Loss, NLLBound
 from paramrel.monitors import monitors
 from paramrel.params import TrainParams, load_params
@@ -235,7 +242,7 @@ def main(words: list[str] | None = None) -> None:
     wanted = parser.parse_args(words)
     try:
         params = load_params()
-        torch.set_num_threads(params.threads)
+        limit_threads(params.threads)
         run, history = train_run(
             wanted.dataset, wanted.method, wanted.seed, params.model, params.train
         )

@@ -1,5 +1,6 @@
 """The data and the settings that all tests share."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+# For the kernels of notebooks. A progress bar, of a first preparation of data, would be an output
+# that is not stored; and threads of two workers of `pytest -n 2` would wait for each other.
+os.environ["TQDM_DISABLE"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 # The same examples on every machine, and no time limit for a slow one.
 settings.register_profile("study", derandomize=True, deadline=None)

@@ -122,7 +122,7 @@ def test_an_interrupted_write_leaves_the_run_that_was_there(run, tmp_path, monke
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match=f"to {tmp_path} .No space left on device.; free some space"):
         save_run(run, tmp_path)
-    assert list(tmp_path.glob("*.part")) == []
+    assert list(tmp_path.glob(".*")) == []
     assert load_run(tmp_path).key == run.key
 
 

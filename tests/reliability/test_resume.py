@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(cache, monkeypatch, ca
     if damage == "one bit":
         content[len(content) // 2] ^= 1
     newest.write_bytes({"truncated": content[:1000], "empty": b""}.get(damage, content))
-    newest.with_suffix(".part").write_bytes(b"half of a checkp")
+    newest.with_name(f".1-{newest.name}").write_bytes(b"half of a checkp")
     steps = steps_done(monkeypatch)
     assert train()[0] == weights
     assert steps == [4, 5, 6, 7]
