@@ -1,5 +1,6 @@
 """A run under the magnifier: every metric that it admits, with controls, floors and ceilings."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,8 +14,9 @@ from paramrel.data.subset import subset
 from paramrel.evaluation import codes, parts
 from paramrel.generation import fixed_noise_decoder, sample, to_pixels
 from paramrel.metrics.extractors import Extractor, train_classifier, train_self_supervised
-from paramrel.metrics.fidelity import fidelity
+from paramrel.metrics.fidelity import Reference, fidelity, reference
 from paramrel.metrics.information import aggregate_information, coding_rate
+from paramrel.metrics.inputs import Array
 from paramrel.metrics.probes import (
     control_codes,
     few_label_curve,
@@ -45,7 +47,9 @@ def assess(
 
     data: the run's data set, cut to the examples that are to be measured. judges: `extractors`.
     """
-    tables = {"samples": partial(fidelity_table, run, data, judges, params)}
+    tables = {
+        "samples": lambda: fidelity_table(run, references(data, judges, params), params),
+    }
     if run.model.encoder is not None:
         tables |= {
             "information": lambda: pd.DataFrame([information_row(run, data)]),
@@ -88,9 +92,21 @@ def probe_table(run: Run, data: Dataset) -> pd.DataFrame:
 
 def representations(run: Run, data: Dataset) -> dict[str, tuple[Tensor, ...]]:
     """Return the codes of s = 1 of the three splits and their controls, each (N, d), by name."""
-    random_codes = partial(_random_codes, run, data)
-    controls = control_codes(_splits(data), run.model.params.code_dim, random_codes)
-    return {"code": code_splits(run, data, 1.0)} | controls
+    return {"code": code_splits(run, data, 1.0)} | control_splits(run, data)
+
+
+def control_splits(run: Run, data: Dataset) -> dict[str, tuple[Array, ...]]:
+    """Return the controls of a run's code, each (N, d) for the three splits, by name.
+
+    `pixels` and `pca_<d>` depend on the data alone, `random_encoder` on the run's seed and method.
+    """
+    size, random_codes = run.model.params.code_dim, partial(_random_codes, run, data)
+    return control_codes(_splits(data), size, random_codes)
+
+
+def random_splits(run: Run, data: Dataset) -> dict[str, tuple[Tensor, ...]]:
+    """Return the control `random_encoder` alone, which another seed of a data set asks for."""
+    return {"random_encoder": tuple(_random_codes(run, data, x) for x in _splits(data))}
 
 
 def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.DataFrame:
@@ -133,19 +149,23 @@ def extractors(data: Dataset, seed: int, steps: int) -> tuple[Extractor, Extract
     return classifier, train_self_supervised(images, Generator().manual_seed(seed), steps)
 
 
-def fidelity_table(run: Run, data: Dataset, judges: Judges, params: QualityParams) -> pd.DataFrame:
-    """Compare samples with as many test images, for each sampler and extractor.
+def references(data: Dataset, judges: Judges, params: QualityParams) -> list[Reference]:
+    """Return what samples of all the runs of a data set are compared with, one a judge."""
+    train, test = (to_pixels(part.x[: params.samples]) for part in (data.train, data.test))
+    return [reference(judge, train, test, Generator().manual_seed(0)) for judge in judges]
+
+
+def fidelity_table(run: Run, known: Sequence[Reference], params: QualityParams) -> pd.DataFrame:
+    """Compare samples with as many test images, for each sampler and each of `references`.
 
     Codes that are read anew at every step, where they are read from θ, and codes from the prior.
     """
     rows = []
-    train, test = to_pixels(data.train.x[: params.samples]), to_pixels(data.test.x)
-    number = min(params.samples, len(test))
     for code in run.model.method.samplers:
         generator = Generator().manual_seed(run.seed)
+        number = len(known[0].real)
         images = sample_in_batches(run, number, params.sampling_steps, generator, code)
-        for judge in judges:
-            rows.append({"code": code} | fidelity(judge, images, train, test, generator))
+        rows += [{"code": code} | fidelity(each, images, generator) for each in known]
     return pd.DataFrame(rows)
 
 

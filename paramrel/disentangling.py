@@ -9,14 +9,14 @@ import pandas as pd
 from torch import Generator, Tensor
 from tqdm import tqdm
 
-from paramrel.assessment import code_splits, mean_codes, representations
+from paramrel.assessment import code_splits, control_splits, mean_codes
 from paramrel.data import Dataset
-from paramrel.evaluation import fingerprint
 from paramrel.metrics.disentanglement import Table, dci, disentanglement_controls
 from paramrel.metrics.factor_vae import Draw, draw_from_table, factor_vae_score
 from paramrel.metrics.gaps import mig, sap, tad
 from paramrel.metrics.inputs import Array, Row
 from paramrel.params import DisentangleParams
+from paramrel.provenance import origin
 from paramrel.runs import Run
 
 Codes = tuple[Array, Array]  # (N, d) of the train and of the test split
@@ -39,39 +39,36 @@ def disentangle_table(
     rows, seeds = [], set()
     coded = [run for run in runs if run.model.encoder is not None]
     for run in tqdm(coded, "runs", disable=not progress):
-        subjects = dict(_own(run, data))
+        train, _, test = code_splits(run, data, 1.0)
+        subjects = dict(_own(run, data, (train, test)))
         if run.seed not in seeds:
-            subjects |= dict(_controls(run, data))
+            subjects |= dict(_controls(run, data, (train, test)))
         seeds.add(run.seed)
         for of, (codes, draw) in subjects.items():
-            origin = {
-                "dataset": run.dataset,
-                "method": run.method if of in ("code", "rotated_code") else "",
-                "seed": run.seed,
-                "of": of,
-                "parameters_sha256": fingerprint(run, params),
-            }
+            known = origin(run, params) | {"of": of}
+            if of not in ("code", "rotated_code"):
+                known["method"] = ""
             generator = Generator().manual_seed(run.seed)
             trees = params.tree_examples if of in ("code", "random_mix") else 0
-            rows += [origin | row for row in _scores(codes, draw, data, params, trees, generator)]
+            rows += [known | row for row in _scores(codes, draw, data, params, trees, generator)]
     return pd.DataFrame(rows)
 
 
-def _own(run: Run, data: Dataset) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
-    train, _, test = code_splits(run, data, 1.0)
+def _own(run: Run, data: Dataset, codes: Codes) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
     encode = partial(mean_codes, run, t=1.0, generator=Generator().manual_seed(run.seed))
-    yield "code", ((train, test), _drawn(data, encode))
+    yield "code", (codes, _drawn(data, encode))
     if data.factors is not None:
-        yield "rotated_code", _made((train, test), data, "random_rotation", run.seed)
+        yield "rotated_code", _made(codes, data, "random_rotation", run.seed)
 
 
-def _controls(run: Run, data: Dataset) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
-    for name, (train, _, test) in representations(run, data).items():
-        if name not in ("code", "pixels"):
+def _controls(
+    run: Run, data: Dataset, codes: Codes
+) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
+    for name, (train, _, test) in control_splits(run, data).items():
+        if name != "pixels":
             draw = None if data.factors is None else draw_from_table(test, data.test.factors)
             yield name, ((train, test), draw)
     if data.factors is not None:
-        codes = code_splits(run, data, 1.0)[::2]
         for name in ("factor_copy", "random_mix"):
             yield name, _made(codes, data, name, run.seed)
 

@@ -1,11 +1,9 @@
 """What a run is worth: its bound, its code and what the code knows, as one tidy row."""
 
-import hashlib
 from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from pydantic import BaseModel
 from torch import Generator, Tensor
 from torch.distributions import Normal
 from torch.nn.functional import one_hot
@@ -19,6 +17,7 @@ from paramrel.metrics.probes import logistic_probe, pca_codes
 from paramrel.model import Data, FlowAutoencoder, draw
 from paramrel.monitors import monitors
 from paramrel.params import EvaluateParams
+from paramrel.provenance import origin
 from paramrel.runs import Run
 
 Row = dict[str, float | int | str]
@@ -40,14 +39,7 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
     data, model = subset(load_dataset(run.dataset), params.examples), run.model
     generator = Generator().manual_seed(run.seed)
     x = data.test.x
-    row = {
-        "dataset": run.dataset,
-        "method": run.method,
-        "seed": run.seed,
-        "steps": run.train.steps,
-        "parameters_sha256": fingerprint(run, params),
-        "n_test": len(data.test),
-    }
+    row = origin(run, params) | {"steps": run.train.steps, "n_test": len(data.test)}
     if model.method.no_bound is None:
         bound = model.nll_bound(x, num_times=params.num_times, generator=generator)
         row |= {
@@ -65,19 +57,19 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
     return row
 
 
-def information_over_time(run: Run, times: Sequence[float], examples: int) -> pd.DataFrame:
+def information_over_time(run: Run, times: Sequence[float], params: EvaluateParams) -> pd.DataFrame:
     """Measure the rate and the information of the codes of several times s, a row each, in nats.
 
-    examples: of the test split, at most. For a code of θ that is not deterministic.
+    Of the test split, cut to params.examples. For a code of θ that is not deterministic.
     """
-    x = subset(load_dataset(run.dataset), examples).test.x
+    x = subset(load_dataset(run.dataset), params.examples).test.x
     generator, rows = Generator().manual_seed(run.seed), []
     for s in times:
         posterior = codes(run.model, x, s, generator)
         z = draw(posterior, generator)
         information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
         log_snr = run.model.flow.log_snr(torch.tensor([s])).item()
-        rows.append({"method": run.method, "seed": run.seed, "time": s, "log_snr": log_snr})
+        rows.append(origin(run, params) | {"time": s, "log_snr": log_snr, "n": len(x)})
         rows[-1] |= {name: information[name] for name in ("kl", "mutual_information")}
         rows[-1]["cap"] = information["mutual_information_cap"]
     return pd.DataFrame(rows)
@@ -116,9 +108,3 @@ def _features(data: Dataset, x: Data) -> Tensor:
         return (one_hot(part, variable.levels) if classes else part).flatten(1).double()
 
     return torch.cat(leaves(each(flat, data.variables, x)), 1)
-
-
-def fingerprint(run: Run, params: BaseModel) -> str:
-    """Return the SHA-256 of all the numbers that a row depends on; params: of its measurement."""
-    numbers = [part.model_dump_json() for part in (run.model.params, run.train, params)]
-    return hashlib.sha256("".join(numbers).encode()).hexdigest()

@@ -1,10 +1,29 @@
-"""Which state of the code made a number."""
+"""Where a number comes from: the run, the parameters and the state of the code."""
 
+import hashlib
 import subprocess
 
 import yaml
+from pydantic import BaseModel
 
 from paramrel.paths import study_root
+from paramrel.runs import Run
+
+
+def origin(run: Run, *params: BaseModel) -> dict[str, str | int]:
+    """Return the columns that every row of a run's numbers starts with; params: `fingerprint`."""
+    return {
+        "dataset": run.dataset,
+        "method": run.method,
+        "seed": run.seed,
+        "parameters_sha256": fingerprint(run, *params),
+    }
+
+
+def fingerprint(run: Run, *params: BaseModel) -> str:
+    """Return the SHA-256 of all the numbers that a row depends on; params: of its measurement."""
+    numbers = [part.model_dump_json() for part in (run.model.params, run.train, *params)]
+    return hashlib.sha256("".join(numbers).encode()).hexdigest()
 
 
 def code_revision(stage: str) -> str:

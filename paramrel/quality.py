@@ -1,6 +1,6 @@
 """All runs of a data set side by side: what each code knows and how good its samples are."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 
@@ -14,17 +14,21 @@ from tqdm import tqdm
 from paramrel.assessment import (
     Judges,
     code_splits,
+    control_splits,
     fidelity_table,
     probes_over_snr,
-    representations,
+    random_splits,
+    references,
 )
 from paramrel.data import Dataset
-from paramrel.evaluation import fingerprint, parts
+from paramrel.evaluation import parts
 from paramrel.generation import predictor, to_pixels
-from paramrel.metrics.fidelity import frechet_distance
+from paramrel.metrics.fidelity import Reference, frechet_distance
+from paramrel.metrics.inputs import Array
 from paramrel.metrics.probes import knn_probe, logistic_probe
 from paramrel.params import QualityParams
 from paramrel.paths import study_root
+from paramrel.provenance import origin
 from paramrel.results import read_json
 from paramrel.runs import Run, load_run
 from paramrel.solvers import ancestral, bfn_solver, inference
@@ -57,20 +61,21 @@ def quality_table(
 ) -> pd.DataFrame:
     """Return one row for each run, thing measured (`of`) and measure, with its floor and ceiling.
 
-    of: `code`, of s = 1; its controls `pixels`, `pca_<d>` and `random_encoder`; `samples, self` and
-    `samples, prior`; `model`, for the bound on −ln p(x), nats per image.
+    of: `code`, of s = 1; `samples, self` and `samples, prior`; `model`, for the bound on −ln p(x),
+    nats per image. Before them, without a method, the controls of codes: `pixels` and `pca_<d>`
+    once and without a seed, `random_encoder` (of the first method with a code) once a seed.
     measure: `logistic accuracy` …, `fd[<extractor>]@N` … data: the runs' data set, cut to the
     examples that are to be measured. judges: `extractors`, the same ones for all runs.
     measured: what `evaluate` said of each run, by its key. A number that a method cannot have is
     NaN, and `note` says why.
     """
-    rows = []
+    known, rows = references(data, judges, params), list(_controls(runs, data, params))
     for run in tqdm(runs, "runs", disable=not progress):
-        origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
-        origin["parameters_sha256"] = fingerprint(run, params)
-        found = *_probed(run, data), *_sampled(run, data, judges, params)
-        rows += [origin | row for row in (*found, _bound(run, measured[run.key]))]
-    return pd.DataFrame(rows)
+        found = [*_sampled(run, known, params), _bound(run, measured[run.key])]
+        if run.model.encoder is not None:
+            found = [*_probed({"code": code_splits(run, data, 1.0)}, data), *found]
+        rows += [origin(run, params) | row for row in found]
+    return pd.DataFrame(rows).astype({"seed": "Int64"})
 
 
 def measured_runs(runs: Iterable[Run]) -> dict[str, Row]:
@@ -82,9 +87,7 @@ def measured_runs(runs: Iterable[Run]) -> dict[str, Row]:
 def known_when(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
     """Probe codes and θ of all times, of the methods params.known_when names; rows as a curve's."""
     curves = [
-        probes_over_snr(run, data, params.snr_times).assign(
-            dataset=run.dataset, method=run.method, seed=run.seed
-        )
+        probes_over_snr(run, data, params.snr_times).assign(**origin(run, params))
         for run in runs
         if run.method in params.known_when and run.model.encoder is not None
     ]
@@ -113,11 +116,11 @@ def solver_curve(
             with inference(run.model):
                 x = solve(run.model.flow, predict, shape, number - 1, generator=generator)
             images = to_pixels(run.model.to_data(x))
-            origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
             distance = frechet_distance(judges[0].features(images), real)
             rows.append(
-                origin | {"solver": name, "evaluations": number, "n": len(test)}
+                origin(run, params) | {"solver": name, "evaluations": number, "n": len(test)}
                 | {f"fd[{judges[0].name}]": distance, "floor": floor}
+                | {"extractor_sha256": judges[0].sha256}
             )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -141,11 +144,20 @@ def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.
     return pd.concat(maps) if maps else pd.DataFrame()
 
 
-def _probed(run: Run, data: Dataset) -> Iterator[Row]:
-    if run.model.encoder is None:
-        return
+def _controls(runs: Iterable[Run], data: Dataset, params: QualityParams) -> Iterator[Row]:
+    """Probe what no method was trained for; see `quality_table`."""
+    coded = [run for run in runs if run.model.encoder is not None]
+    firsts = {run.seed: run for run in reversed(coded)}  # of each seed
+    for run in (run for run in coded if firsts[run.seed] is run):
+        controls = control_splits if run is coded[0] else random_splits
+        for row in _probed(controls(run, data), data):
+            of_seed = {"method": "", "seed": run.seed if row["of"] == "random_encoder" else None}
+            yield origin(run, params) | of_seed | row
+
+
+def _probed(codes: Mapping[str, tuple[Array, ...]], data: Dataset) -> Iterator[Row]:
     labels = [part.labels for part in parts(data)]
-    for name, features in representations(run, data).items():
+    for name, features in codes.items():
         for probe, fit in PROBES.items():
             scores = fit(*zip(features, labels, strict=True))
             row = partial(_row, name, n=scores["n_test"], note=scores["note"])
@@ -153,8 +165,8 @@ def _probed(run: Run, data: Dataset) -> Iterator[Row]:
             yield row(f"{probe} AUROC", scores["auroc"], 0.5, 1.0)
 
 
-def _sampled(run: Run, data: Dataset, judges: Judges, params: QualityParams) -> Iterator[Row]:
-    for scores in fidelity_table(run, data, judges, params).to_dict("records"):
+def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Iterator[Row]:
+    for scores in fidelity_table(run, known, params).to_dict("records"):
         sha256 = {"extractor_sha256": scores["extractor_sha256"]}
         of = f"samples, {scores['code']}"
         extractor = scores["metric"].removeprefix("fd")  # [name]@N

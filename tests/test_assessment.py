@@ -11,6 +11,7 @@ from paramrel.assessment import (
     probe_table,
     probes_over_snr,
     reconstruction_row,
+    references,
     smoothness_row,
 )
 from paramrel.data import load_dataset
@@ -67,7 +68,7 @@ def test_a_deterministic_code_has_a_coding_rate_and_no_information(digits):
 
 
 def test_samples_are_compared_between_a_floor_and_a_ceiling(judges, digits):
-    table = fidelity_table(make_run(), digits, judges, QUALITY)
+    table = fidelity_table(make_run(), references(digits, judges, QUALITY), QUALITY)
     assert list(table["code"]) == ["self", "self", "prior", "prior"]
     assert set(table["metric"]) == {"fd[classifier]@360", "fd[self_supervised]@360"}
     assert (table["frechet_floor"] < table["frechet_ceiling"]).all()

@@ -9,7 +9,14 @@ from paramrel import plots_codes
 from paramrel.assessment import extractors
 from paramrel.data import load_dataset
 from paramrel.params import ModelParams, QualityParams, TrainParams
-from paramrel.quality import code_space, known_when, load_runs, measured_runs, quality_table
+from paramrel.quality import (
+    code_space,
+    known_when,
+    load_runs,
+    measured_runs,
+    quality_table,
+    solver_curve,
+)
 from paramrel.results import write_json
 from paramrel.runs import save_run, train_run
 
@@ -23,7 +30,8 @@ METHODS = ("bfn", "paramrel", "ae")
 @pytest.fixture(scope="module")
 def runs():
     params = TrainParams(steps=2, batch_size=32, evaluations=1)
-    return [train_run("digits", m, 0, SMALL, params, progress=False)[0] for m in METHODS]
+    cells = [*((method, 0) for method in METHODS), ("paramrel", 1)]
+    return [train_run("digits", *cell, SMALL, params, progress=False)[0] for cell in cells]
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +49,30 @@ def table(runs, digits):
 
 def test_what_is_measured_of_a_run_is_what_its_method_has(table):
     of = table.groupby("method")["of"].unique().map(set)
-    probed = {"code", "pixels", "pca_4", "random_encoder"}
     assert of["bfn"] == {"samples, self", "model"}
-    assert of["paramrel"] == probed | {"samples, self", "samples, prior", "model"}
-    assert of["ae"] == probed | {"samples, prior", "model"}
+    assert of["paramrel"] == {"code", "samples, self", "samples, prior", "model"}
+    assert of["ae"] == {"code", "samples, prior", "model"}
+
+
+def test_controls_are_probed_once_a_data_set_and_the_random_encoder_once_a_seed(table):
+    controls = table[(table["method"] == "") & (table["measure"] == "kNN accuracy")]
+    assert controls["of"].tolist() == ["pixels", "pca_4", "random_encoder", "random_encoder"]
+    assert controls["seed"].fillna(-1).tolist() == [-1, -1, 0, 1]
+    trained = table[table["method"] != ""]
+    assert set(trained["of"]) == {"code", "samples, self", "samples, prior", "model"}
+
+
+def test_the_ends_of_a_measure_of_samples_are_the_same_for_all_runs(table):
+    ends = table[table["of"].str.startswith("samples")].groupby("measure")[["floor", "ceiling"]]
+    assert (ends.nunique() == 1).all(axis=None)
+
+
+def test_every_row_says_how_many_examples_and_which_parameters(table, runs, digits):
+    judges = extractors(digits, seed=0, steps=2)
+    curve = solver_curve(runs[:1], digits, judges, QUALITY.model_copy(update={"evaluations": (2,)}))
+    assert curve["extractor_sha256"].str.len().eq(64).all()
+    for rows in (table, known_when(runs, digits, QUALITY).rename(columns={"n_test": "n"}), curve):
+        assert (rows["n"] == 360).all() and rows["parameters_sha256"].notna().all()
 
 
 def test_a_measure_of_samples_is_named_by_its_extractor_and_n_and_says_whose_weights(table):
@@ -52,7 +80,7 @@ def test_a_measure_of_samples_is_named_by_its_extractor_and_n_and_says_whose_wei
     assert "fd[classifier]@360" in set(samples["measure"])
     assert samples["measure"].str.contains(r"\[(?:classifier|self_supervised)\]@360").all()
     assert samples["extractor_sha256"].str.len().eq(64).all() and (samples["n"] == 360).all()
-    assert samples.groupby(["method", "of"]).size().eq(10).all()
+    assert samples.groupby(["method", "seed", "of"]).size().eq(10).all()
 
 
 def test_noise_is_the_bad_end_of_a_distance_and_of_precision(table):
@@ -72,7 +100,7 @@ def test_a_bound_that_a_method_has_not_is_a_stated_nan(table):
 
 def test_probes_are_repeated_over_time_for_the_methods_asked_for_that_ran(runs, digits):
     curves = known_when(runs, digits, QUALITY)
-    assert set(curves["method"]) == {"paramrel"} and len(curves) == 4
+    assert set(curves["method"]) == {"paramrel"} and len(curves) == 2 * 4
     assert isinstance(plots_codes.known_when(curves), Figure)
 
 

@@ -1,6 +1,7 @@
 """How close generated images are to real ones, in the features of a named extractor."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -84,32 +85,60 @@ def precision_recall(real: Array, generated: Array, k: int = 3) -> tuple[float, 
     return _share_within(generated, real, k), _share_within(real, generated, k)
 
 
-def fidelity(
-    extractor: Extractor, generated: Tensor, train: Tensor, test: Tensor, generator: torch.Generator
-) -> Row:
-    """Compare generated images with test ones, between a floor (train) and a ceiling (noise).
+@dataclass(frozen=True)
+class Reference:
+    """Test images in the features of an extractor, and the distances that frame those of samples.
 
-    All images: (N, C, H, W) in [-1, 1]; each set is cut to the first N of the smallest, and the
-    row's `metric` names extractor and N: `fd[classifier]@10000`, or `fid_inception_tf1@10000` for
-    Inception alone. The noise is the test images with all their pixel values shuffled.
+    real: (N, d). ends: the distances of training images, `…_floor`, and of noise, `…_ceiling`.
     """
-    require_images(generated=generated, train=train, test=test)
-    n = min(len(generated), len(train), len(test))
+
+    extractor: Extractor
+    real: np.ndarray
+    ends: Row
+
+
+def reference(
+    extractor: Extractor, train: Tensor, test: Tensor, generator: torch.Generator
+) -> Reference:
+    """Return what samples are compared with; one serves all the samples of a data set.
+
+    train, test: (N, C, H, W) in [-1, 1], both cut to the smaller N. The noise is the test images
+    with all their pixel values shuffled.
+    """
+    require_images(train=train, test=test)
+    n = min(len(train), len(test))
     order = torch.randperm(test[:n].numel(), generator=generator).to(test.device)
     noise = test[:n].flatten()[order].view_as(test[:n])
     real = extractor.features(test[:n])
+    ends = {}
+    for suffix, images in (("_floor", train[:n]), ("_ceiling", noise)):
+        scores = _distances(real, extractor.features(images), generator)
+        ends |= {f"{key}{suffix}": value for key, value in scores.items()}
+    return Reference(extractor, real, ends)
+
+
+def fidelity(reference: Reference, generated: Tensor, generator: torch.Generator) -> Row:
+    """Compare generated images with test ones, between a floor (train) and a ceiling (noise).
+
+    generated: (N, C, H, W) in [-1, 1], cut to the N of the reference, for distances compare at
+    equal N only; ValueError for fewer. The row's `metric` names extractor and N:
+    `fd[classifier]@10000`, or `fid_inception_tf1@10000` for Inception alone.
+    """
+    require_images(generated=generated)
+    extractor, (n, d) = reference.extractor, reference.real.shape
+    if len(generated) < n:
+        raise ValueError(f"generated has {len(generated)} images; the reference needs {n}")
     prefix = "fid_{}" if extractor.name.startswith("inception") else "fd[{}]"
-    row = {
+    scores = _distances(reference.real, extractor.features(generated[:n]), generator)
+    return {
         "metric": f"{prefix.format(extractor.name)}@{n}",
         "extractor_sha256": extractor.sha256,
         "reference": "test",
         "n": n,
-        "d": real.shape[1],
+        "d": d,
+        **scores,
+        **reference.ends,
     }
-    for suffix, images in (("", generated), ("_floor", train), ("_ceiling", noise)):
-        scores = _distances(real, extractor.features(images[:n]), generator)
-        row |= {f"{key}{suffix}": value for key, value in scores.items()}
-    return row
 
 
 def conditional_fidelity(

@@ -26,6 +26,7 @@ from paramrel.metrics.fidelity import (
     frechet_infinity,
     kernel_distance,
     precision_recall,
+    reference,
 )
 
 RNG = np.random.default_rng(0)
@@ -129,7 +130,7 @@ def extractor():
 
 def test_fidelity_lies_between_train_images_and_noise_and_its_name_says_extractor_and_n(extractor):
     blurred = nn.functional.avg_pool2d(TRAIN[600:1197], 3, 1, 1)
-    row = fidelity(extractor, blurred, TRAIN, TEST, generator())
+    row = fidelity(reference(extractor, TRAIN, TEST, generator()), blurred, generator())
     assert row["metric"] == "fd[self_supervised]@597"
     assert row["extractor_sha256"] == extractor.sha256
     for key in ("frechet", "frechet_infinity", "kernel"):
@@ -139,9 +140,12 @@ def test_fidelity_lies_between_train_images_and_noise_and_its_name_says_extracto
 
 def test_real_images_score_like_the_floor_and_each_set_is_cut_to_the_smallest():
     pixels = Extractor("pixels", lambda x: x.flatten(1)[:, 20:28], "")
-    row = fidelity(pixels, TRAIN, TRAIN, TEST, generator())
+    known = reference(pixels, TRAIN, TEST, generator())
+    row = fidelity(known, TRAIN, generator())
     expected = frechet_distance(pixels.features(TRAIN[:597]), pixels.features(TEST))
     assert row["frechet"] == row["frechet_floor"] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="generated has 596 images; the reference needs 597"):
+        fidelity(known, TRAIN[:596], generator())
 
 
 def test_a_trained_classifier_reads_digits_that_it_has_not_seen(judge):
@@ -196,10 +200,8 @@ def test_inception_is_loaded_from_a_pinned_file_and_given_bytes_in_three_channel
     inception = inception_extractor(weights, hashlib.sha256(b"weights").hexdigest())
     features = inception.features(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3))
     assert features.tolist() == [[0, 128, 255] * 3]
-    row = fidelity(
-        Extractor(inception.name, lambda x: x.flatten(1)[:, 20:28], ""),
-        TRAIN, TRAIN, TEST, generator(),
-    )  # fmt: skip
+    few = Extractor(inception.name, lambda x: x.flatten(1)[:, 20:28], "")
+    row = fidelity(reference(few, TRAIN, TEST, generator()), TRAIN, generator())
     assert row["metric"] == "fid_inception_tf1@597"
 
 
