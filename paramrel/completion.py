@@ -12,6 +12,8 @@ from paramrel.flows import MixedFlow, MixedTheta
 from paramrel.generation import predictor, sample
 from paramrel.metrics.extractors import Classifier
 from paramrel.model import FlowAutoencoder
+from paramrel.params import EvaluateParams, GenerateParams
+from paramrel.provenance import origin
 from paramrel.runs import Run
 from paramrel.solvers import ancestral, inference
 
@@ -62,16 +64,20 @@ def likeliest_label(
 
 
 def completion_row(
-    run: Run, data: Dataset, classifier: Classifier, steps: int, times: int, examples: int
+    run: Run,
+    data: Dataset,
+    classifier: Classifier,
+    evaluate: EvaluateParams,
+    generate: GenerateParams,
 ) -> dict[str, float | int | str]:
     """Measure the whole on the first test records, and its parts given the others.
 
     classifier: trained on the pixels of the train split; it judges whether the pixels of drawn
     records are those of their label. What a method cannot do is absent.
     """
-    model, x = run.model, data.test.x[slice(examples)]
-    label = x["label"]
-    row = {"dataset": run.dataset, "method": run.method, "seed": run.seed, "n": len(label)}
+    model, x = run.model, data.test.x[slice(evaluate.examples)]
+    times, steps, label = evaluate.num_times, generate.sampling_steps, x["label"]
+    row = origin(run, evaluate, generate) | {"n": len(label)}
     if model.method.no_bound is None:
         bound = model.nll_bound(x, num_times=times, generator=Generator().manual_seed(run.seed))
         row |= {"nll_bound": bound.total.mean().item(), "rate": bound.rate.mean().item()}
@@ -85,18 +91,26 @@ def completion_row(
     generator = Generator().manual_seed(run.seed)
     drawn = sample(model, len(label), steps, generator, model.method.samplers[0])
     recognised = classifier.predict(drawn["pixels"]) == drawn["label"].numpy()
-    return row | {"pixels_recognised": float(recognised.mean())}
+    return row | {
+        "pixels_recognised": float(recognised.mean()),
+        "judge_sha256": classifier.sha256,
+    }
 
 
 def completion_table(
-    runs: list[Run], data: Dataset, classifier: Classifier, steps: int, times: int, examples: int
+    runs: list[Run],
+    data: Dataset,
+    classifier: Classifier,
+    evaluate: EvaluateParams,
+    generate: GenerateParams,
 ) -> pd.DataFrame:
     """Return `completion_row` of several runs, and of the classifier on the true pixels."""
-    x = data.test.x[slice(examples)]
+    x = data.test.x[slice(evaluate.examples)]
     right = float((classifier.predict(x["pixels"]) == x["label"].numpy()).mean())
     control = {"dataset": data.name, "method": "classifier", "n": len(x["label"])}
     control |= {"label_by_bound": right, "label_by_sampling": right, "pixels_recognised": right}
-    rows = [completion_row(run, data, classifier, steps, times, examples) for run in runs]
+    control["judge_sha256"] = classifier.sha256
+    rows = [completion_row(run, data, classifier, evaluate, generate) for run in runs]
     return pd.DataFrame([*rows, control])
 
 

@@ -163,6 +163,7 @@ def _reconstruction(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _measured(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Summarise all columns that are measurements."""
+    """Summarise all columns that are measurements: numbers, but neither seed nor N."""
     rows = rows.dropna(subset="seed")
-    return summarise(rows, by, [name for name in rows if name not in (*by, "seed", "n")])
+    numbers = rows.select_dtypes("number").columns.difference(["seed", "n"], sort=False)
+    return summarise(rows, by, list(numbers))

@@ -15,6 +15,7 @@ from paramrel.generation import predictor, run_sampler, to_pixels
 from paramrel.metrics.reconstruction import binary_reconstruction, reconstruction_errors
 from paramrel.model import Data, FlowAutoencoder
 from paramrel.params import GenerateParams
+from paramrel.provenance import origin
 from paramrel.runs import Run
 from paramrel.solvers import Inversion, invert, times_of_log_snr
 
@@ -143,7 +144,9 @@ def progression(x: Tensor, ways: Sequence[Reconstruction], way: str) -> Tensor:
     return torch.stack([x, *(kept.images for kept in again)], 1)
 
 
-def reconstruction_table(run: Run, x: Tensor, ways: Sequence[Reconstruction]) -> pd.DataFrame:
+def reconstruction_table(
+    run: Run, x: Tensor, ways: Sequence[Reconstruction], params: GenerateParams
+) -> pd.DataFrame:
     """Score reconstructions of x: (B, ...), a row each, and the floor: the mean of these images.
 
     log_snr: of the row's time, nats. floats: the numbers kept of an image. mse: of pixels in
@@ -161,8 +164,7 @@ def reconstruction_table(run: Run, x: Tensor, ways: Sequence[Reconstruction]) ->
             "floats": sum(floats[part] for part in kept.way.split(" and ")),
         }
         rows.append(row | _errors(x, kept))
-    origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
-    return pd.DataFrame([origin | row | {"n": len(x)} for row in rows])
+    return pd.DataFrame([origin(run, params) | row | {"n": len(x)} for row in rows])
 
 
 def _nll(flow: Flow, out: Distribution, x: Tensor) -> float:

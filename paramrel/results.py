@@ -9,12 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from paramrel.files import cause_of, whole_file
+from paramrel.provenance import code_revision
 
 DIGITS = 6  # significant digits of the numbers in files
 
 
-def write_json(row: dict, path: str | Path) -> None:
-    """Write a tidy row, or rows by name, as JSON, which `dvc metrics show` reads."""
+def write_json(row: dict, path: str | Path, stage: str = "") -> None:
+    """Write a tidy row, or rows by name, as JSON, which `dvc metrics show` reads; see below."""
+    row = row | _revision(stage)
     rounded = json.loads(json.dumps(row), parse_float=lambda x: float(f"{float(x):.{DIGITS}g}"))
     with whole_file(path) as part:
         part.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8", newline="\n")
@@ -38,8 +40,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
         return pd.read_csv(path)
 
 
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV."""
+def write_table(table: pd.DataFrame, path: str | Path, stage: str = "") -> None:
+    """Write a table as CSV; stage: of dvc.yaml, whose `code_revision` then stands in every row."""
+    table = table.assign(**_revision(stage))
     with whole_file(path) as part:
         table.to_csv(part, index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
 
@@ -48,6 +51,10 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG, without the name of the program that drew it."""
     with whole_file(path) as part:
         figure.savefig(part, dpi=150, bbox_inches="tight", metadata={"Software": None})
+
+
+def _revision(stage: str) -> dict[str, str]:
+    return {"git_revision": code_revision(stage)} if stage else {}
 
 
 def _existing(path: str | Path) -> Path:

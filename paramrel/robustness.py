@@ -14,8 +14,9 @@ from paramrel.generation import require_code
 from paramrel.methods import METHODS
 from paramrel.metrics.probes import logistic_probe, pca_codes
 from paramrel.model import FlowAutoencoder
-from paramrel.params import ModelParams
+from paramrel.params import GenerateParams, ModelParams
 from paramrel.parts import build_flow
+from paramrel.provenance import origin
 from paramrel.runs import Run
 from paramrel.solvers import times_of_log_snr
 
@@ -112,24 +113,25 @@ def robust_rows(
 
 
 def robust_table(
-    runs: Sequence[Run], data: Dataset, params: ModelParams, log_snr: Sequence[float]
+    runs: Sequence[Run], data: Dataset, model: ModelParams, params: GenerateParams
 ) -> pd.DataFrame:
     """Probe the codes of runs, of `pca` of the mean image and of all its `pixels`, on corruptions.
 
-    A row for each method, seed, corruption and probe. All see the same observations for a seed.
-    Runs of methods without a code are left out.
+    A row for each method, seed, corruption and probe, at params.progressive_log_snr. All see the
+    same observations for a seed. Runs of methods without a code are left out.
     """
-    flow = build_flow(METHODS["bfn"], data, params)
-    rows = []
+    flow, log_snr = build_flow(METHODS["bfn"], data, model), params.progressive_log_snr
+    rows, seeds = [], {}
     for run in runs:
         if run.model.encoder is not None:
             read = code_reader(run.model, flow)
-            origin = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
-            rows += [origin | row for row in robust_rows(data, read, flow, log_snr, run.seed)]
-    for seed in sorted({run.seed for run in runs}):
-        for name, read in controls(data, flow, params.code_dim).items():
-            origin = {"dataset": data.name, "method": name, "seed": seed}
-            rows += [origin | row for row in robust_rows(data, read, flow, log_snr, seed)]
+            known = origin(run, params)
+            rows += [known | row for row in robust_rows(data, read, flow, log_snr, run.seed)]
+        seeds.setdefault(run.seed, origin(run, params))
+    for seed, known in sorted(seeds.items()):
+        for name, read in controls(data, flow, model.code_dim).items():
+            of_control = known | {"method": name}
+            rows += [of_control | row for row in robust_rows(data, read, flow, log_snr, seed)]
     return pd.DataFrame(rows)
 
 

@@ -20,6 +20,7 @@ from paramrel.metrics.extractors import Classifier, Extractor
 from paramrel.metrics.fidelity import conditional_fidelity
 from paramrel.metrics.smoothness import midpoint_distance
 from paramrel.params import GenerateParams
+from paramrel.provenance import origin
 from paramrel.reconstruction import mean_code
 from paramrel.runs import Run
 
@@ -46,7 +47,7 @@ def conditional_images(run: Run, data: Dataset, params: GenerateParams) -> dict[
 
 
 def conditional_table(
-    run: Run, data: Dataset, judges: Judges, images: dict[str, Tensor]
+    run: Run, data: Dataset, judges: Judges, images: dict[str, Tensor], params: GenerateParams
 ) -> pd.DataFrame:
     """Let an independent classifier judge the images of `conditional_images`; a row a source."""
     test = to_pixels(data.test.x), data.test.labels
@@ -54,7 +55,7 @@ def conditional_table(
     for source, drawn in images.items():
         wanted = data.train.labels.unique().repeat_interleave(drawn.shape[1])
         scores = conditional_fidelity(*judges, to_pixels(drawn.flatten(0, 1)), wanted, *test)
-        rows.append(_origin(run) | {"source": source} | scores)
+        rows.append(origin(run, params) | {"source": source} | scores)
     return pd.DataFrame(rows)
 
 
@@ -73,7 +74,7 @@ def interpolation_table(
     test = to_pixels(data.test.x)
     row = smoothness_row(run, judges, params.pairs, params.decoding_steps)
     return pd.DataFrame(
-        [_origin(run) | row | midpoint_distance(decoder, judges[1], start, end, test)]
+        [origin(run, params) | row | midpoint_distance(decoder, judges[1], start, end, test)]
     )
 
 
@@ -90,7 +91,7 @@ def traversal_table(run: Run, data: Dataset, params: GenerateParams) -> pd.DataF
     below, above = images.unbind(2)  # (B, d, C, H, W)
     change = ((above - below) / 2).square().flatten(2).mean((0, 2))
     columns = {"dimension": range(codes.shape[1]), "std": codes.std(0), "change": change}
-    return pd.DataFrame({**_origin(run), **columns})
+    return pd.DataFrame({**origin(run, params), **columns, "n": len(images)})
 
 
 def manipulation_table(
@@ -98,12 +99,13 @@ def manipulation_table(
 ) -> pd.DataFrame:
     """Move test images of all other classes towards each class; a row an amount.
 
-    share: of images that the judge takes for the class that they are moved to, over all classes.
+    share: of n images that the judge takes for the class that they are moved to, the mean over all
+    classes.
     amounts: standard deviations of the codes along a linear probe's direction for that class.
     Raises ValueError for a method without a code.
     """
     codes, labels = _training_codes(run, data), data.train.labels
-    hits = []
+    hits, number = [], 0
     for c in labels.unique():
         others = data.test.x[data.test.labels != c][: params.images]
         direction = probe_direction(codes, labels == c)
@@ -111,12 +113,10 @@ def manipulation_table(
         images = manipulate(run.model, latent, direction, amounts, params.decoding_steps)
         found = judge.predict(to_pixels(images.flatten(0, 1))).reshape(len(others), -1)
         hits.append((found == c.item()).mean(0))
+        number += len(others)
     shares = sum(hits) / len(hits)
-    return pd.DataFrame({**_origin(run), "amount": amounts, "share": shares})
-
-
-def _origin(run: Run) -> dict[str, str | int]:
-    return {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+    known = {"judge_sha256": judge.sha256, "n": number}
+    return pd.DataFrame({**origin(run, params), "amount": amounts, "share": shares, **known})
 
 
 def _training_codes(run: Run, data: Dataset) -> Tensor:

@@ -10,7 +10,7 @@ from paramrel.completion import complete, completion_table, draws_by_label, like
 from paramrel.data import load_dataset
 from paramrel.metrics.extractors import train_classifier
 from paramrel.model import build_model
-from paramrel.params import ModelParams, TrainParams
+from paramrel.params import EvaluateParams, GenerateParams, ModelParams, TrainParams
 from paramrel.runs import Run
 
 MIXED = load_dataset("digits_mixed")
@@ -74,7 +74,9 @@ def test_the_table_holds_every_run_what_it_can_do_and_the_classifier_as_control(
     train = MIXED.train.x[:100]
     judge = train_classifier(train["pixels"], train["label"], Generator().manual_seed(0), steps=2)
     runs = [Run("digits_mixed", m, 0, untrained(m), TrainParams()) for m in ("paramrel", "vae")]
-    table = completion_table(runs, MIXED, judge, 2, 1, 8).set_index("method")
+    numbers = EvaluateParams(num_times=1).model_copy(update={"examples": 8})
+    steps = GenerateParams(sampling_steps=2)
+    table = completion_table(runs, MIXED, judge, numbers, steps).set_index("method")
     assert table["nll_bound"].notna().tolist() == [True, True, False]
     assert table["label_by_sampling"].notna().tolist() == [True, False, True]
     assert table["pixels_recognised"].between(0, 1).all() and (table["n"] == 8).all()

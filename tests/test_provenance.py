@@ -1,11 +1,22 @@
-"""The name of the code that made a number."""
+"""The names of the run, the parameters and the code that made a number."""
 
+import re
 import subprocess
+from pathlib import Path
 
+import nbformat
+import pandas as pd
 import pytest
+import yaml
 
-from paramrel.provenance import code_revision
+from paramrel.data import load_dataset
+from paramrel.model import build_model
+from paramrel.params import GenerateParams, ModelParams, TrainParams
+from paramrel.provenance import code_revision, origin
+from paramrel.results import read_json, read_table, write_json, write_table
+from paramrel.runs import Run
 
+ROOT = Path(__file__).parents[1]
 STAGES = "stages: {measure: {cmd: 'true', deps: [data, paramrel/a.py]}}\n"
 
 
@@ -45,3 +56,35 @@ def test_outside_a_repository_there_is_no_revision(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert code_revision("measure") == ""
+
+
+def test_every_row_and_every_json_of_a_stage_says_the_revision(study):
+    write_table(pd.DataFrame({"a": [1.5, 2.5]}), study / "t.csv", "measure")
+    assert (read_table(study / "t.csv")["git_revision"] == git("rev-parse", "HEAD~1")).all()
+    write_json({"a": 1}, study / "r.json", "measure")
+    assert read_json(study / "r.json") == {"a": 1, "git_revision": git("rev-parse", "HEAD~1")}
+    write_table(pd.DataFrame({"a": [1.5]}), study / "t.csv")
+    assert list(read_table(study / "t.csv")) == ["a"]
+
+
+def test_every_table_of_a_notebook_names_the_stage_that_runs_it():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, nbformat.current_nbformat).cells
+        source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        tables = re.findall(r'write_table\(\w+, f"\{out\}/tables/[^"]+"(?:, "(\w+)")?\)', source)
+        for stage in tables if path.stem != "14_report" else ():  # it only prints them
+            assert f"results/sources/{path.name}" in stages[stage]["deps"]
+            assert "paramrel/provenance.py" in stages[stage]["deps"]
+
+
+def test_another_parameter_of_the_run_or_of_its_measurement_is_another_fingerprint():
+    data = load_dataset("digits")
+
+    def named(params=GenerateParams(), **model):
+        built = build_model("paramrel", data, ModelParams(channels=(8, 16), **model))
+        return origin(Run("digits", "paramrel", 3, built, TrainParams()), params)
+
+    assert named() == named() and named()["seed"] == 3
+    hashes = [named(), named(code_dim=4), named(GenerateParams(pairs=70))]
+    assert len({row["parameters_sha256"] for row in hashes}) == 3

@@ -104,7 +104,7 @@ def test_inverted_noise_brings_the_image_back_through_the_exact_predictor():
 def test_the_table_has_a_row_for_each_way_with_its_floats_and_a_floor(method, dataset):
     run, images = make_run(method, dataset), load_dataset(dataset).test.x[:5]
     ways = list(reconstruct_in_all_ways(run, images, GENERATE))
-    table = reconstruction_table(run, images, ways).set_index("way")
+    table = reconstruction_table(run, images, ways, GENERATE).set_index("way")
     counts = {
         "bfn": {"theta": 2, "noise": 1},
         "paramrel": {"code": 2, "theta": 2, "code and noise": 1},
@@ -128,7 +128,7 @@ def test_the_error_of_binary_images_is_the_share_of_wrong_bits(x):
     wrong = x.clone()
     wrong[:, :, 0, :4] = 1 - wrong[:, :, 0, :4]  # 4 of 64 bits
     kept = Reconstruction("code", 1.0, wrong)
-    table = reconstruction_table(make_run("vae"), x, [kept]).set_index("way")
+    table = reconstruction_table(make_run("vae"), x, [kept], GENERATE).set_index("way")
     assert table.loc["code", "mse"] == table.loc["code", "bit_error"] == pytest.approx(4 / 64)
     frequencies = x.float().mean(0)
     floor = (frequencies * (1 - frequencies)).mean()
@@ -142,7 +142,8 @@ def test_the_error_of_binary_images_is_the_share_of_wrong_bits(x):
 def test_grey_images_have_decibels_of_their_mean_error():
     x = load_dataset("digits_continuous").test.x[:5]
     kept = Reconstruction("code", 1.0, (x + 0.2 * (x < 0) - 0.2 * (x >= 0)))
-    row = reconstruction_table(make_run("vae", "digits_continuous"), x, [kept]).iloc[1]
+    run = make_run("vae", "digits_continuous")
+    row = reconstruction_table(run, x, [kept], GENERATE).iloc[1]
     assert row["mse"] == pytest.approx(0.01, rel=1e-5)  # of pixels in [0, 1]
     assert row["psnr"] == pytest.approx(20, abs=1e-4)
 

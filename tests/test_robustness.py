@@ -7,7 +7,7 @@ from paramrel.data import load_dataset
 from paramrel.data.subset import subset
 from paramrel.methods import METHODS
 from paramrel.model import build_model
-from paramrel.params import ModelParams, TrainParams
+from paramrel.params import GenerateParams, ModelParams, TrainParams
 from paramrel.parts import build_flow
 from paramrel.robustness import (
     Corruption,
@@ -107,7 +107,7 @@ def test_the_table_has_every_code_and_control_on_every_corruption():
         Run("digits", method, 0, build_model(method, data, SMALL).eval(), TrainParams())
         for method in ("bfn", "paramrel")
     ]
-    table = robust_table(runs, data, SMALL, (-1.0,))
+    table = robust_table(runs, data, SMALL, GenerateParams(progressive_log_snr=(-1.0,)))
     assert set(table["method"]) == {"paramrel", "pca", "pixels"}
     assert (table.groupby(["method", "trained_on"]).size() == 4).all()
     assert table["accuracy"].between(0, 1).all() and (table["n_test"] == 200).all()

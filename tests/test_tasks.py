@@ -50,7 +50,7 @@ def test_every_class_is_drawn_as_often_and_from_codes_of_its_own(method, data, j
     images = tasks.conditional_images(run, data, PARAMS)
     assert set(images) == {"examples", "gaussian"}
     assert all(drawn.shape == (10, 2, 1, 8, 8) for drawn in images.values())
-    table = tasks.conditional_table(run, data, judges, images)
+    table = tasks.conditional_table(run, data, judges, images, PARAMS)
     assert table["source"].tolist() == list(images) and (table["n"] == 20).all()
     assert (table["accuracy_floor"] == 0.1).all()
 
@@ -58,7 +58,7 @@ def test_every_class_is_drawn_as_often_and_from_codes_of_its_own(method, data, j
 def test_real_images_have_the_accuracy_and_the_diversity_of_real_images(data, judges):
     chosen = [data.test.x[data.test.labels == c][:10] for c in range(10)]
     images = {"real": torch.stack(chosen)}
-    row = tasks.conditional_table(make_run("vae", data), data, judges, images).iloc[0]
+    row = tasks.conditional_table(make_run("vae", data), data, judges, images, PARAMS).iloc[0]
     assert row["accuracy"] == pytest.approx(row["accuracy_real"], abs=0.1)
     assert row["diversity"] == pytest.approx(1, abs=0.2)
 
@@ -95,6 +95,7 @@ def test_an_image_that_does_not_move_is_not_taken_for_another_class(data, judges
     run.model.output_distribution = lambda theta, z, t, s: decode(theta, 0 * z, t, s)
     table = tasks.manipulation_table(run, data, judges[0], PARAMS, (0.0, 5.0))
     assert table["share"].tolist() == [0.1, 0.1]  # the one class that it is
+    assert (table["judge_sha256"] == judges[0].sha256).all()
 
 
 def test_the_judge_is_asked_whether_the_wanted_class_came_out(data, judges, monkeypatch):
