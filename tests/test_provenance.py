@@ -81,10 +81,11 @@ def test_every_table_of_a_notebook_names_the_stage_that_runs_it():
 def test_another_parameter_of_the_run_or_of_its_measurement_is_another_fingerprint():
     data = load_dataset("digits")
 
-    def named(params=GenerateParams(), **model):
-        built = build_model("paramrel", data, ModelParams(channels=(8, 16), **model))
-        return origin(Run("digits", "paramrel", 3, built, TrainParams()), params)
+    def named(code_dim, pairs):
+        model = ModelParams(channels=(8, 16), code_dim=code_dim)
+        run = Run("digits", "paramrel", 3, build_model("paramrel", data, model), TrainParams())
+        return origin(run, GenerateParams(pairs=pairs))
 
-    assert named() == named() and named()["seed"] == 3
-    hashes = [named(), named(code_dim=4), named(GenerateParams(pairs=70))]
-    assert len({row["parameters_sha256"] for row in hashes}) == 3
+    assert named(4, 70) == named(4, 70) and named(4, 70)["seed"] == 3
+    rows = [named(4, 70), named(5, 70), named(4, 80)]
+    assert len({row["parameters_sha256"] for row in rows}) == 3
