@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 import torch
 from torch import Generator, Tensor
+from torch.distributions import Normal
 from tqdm import tqdm
 
 from paramrel.data import Dataset, load_dataset
@@ -32,9 +33,9 @@ from paramrel.params import QualityParams
 from paramrel.reconstruction import reconstruct_from_code
 from paramrel.runs import Run
 
-EXAMPLES = 2000  # of each split, at most
+EXAMPLES = 2000  # of each split, at most, for curves and paths
 PATH_STEPS = 10  # from one code to another
-BATCH = 500  # images that are drawn at once: what memory has to hold
+BATCH = 125  # images that are drawn or encoded at once: what the caches of a CPU can hold
 
 Judges = tuple[Extractor, ...]
 Row = dict[str, float | int | str]
@@ -71,7 +72,7 @@ def information_row(run: Run, data: Dataset) -> Row:
     A deterministic code has no finite information: its coding rate alone.
     """
     generator = Generator().manual_seed(run.seed)
-    posterior = codes(run.model, data.test.x, 1.0, generator)
+    posterior = posteriors(run, data.test.x, 1.0, generator)
     row = {"coding_rate": coding_rate(posterior.mean)}
     if run.model.method.stochastic:
         z = draw(posterior, generator)
@@ -110,8 +111,12 @@ def random_splits(run: Run, data: Dataset) -> dict[str, tuple[Tensor, ...]]:
 
 
 def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.DataFrame:
-    """Probe the code of time t and θ_t itself, over the log signal-to-noise ratio of t."""
-    flow = run.model.flow
+    """Probe the code of time t and θ_t itself, over the log signal-to-noise ratio of t.
+
+    Of 2,000 examples of each split at most, for every time encodes them anew; n_train and n_test of
+    a row say how many.
+    """
+    flow, data = run.model.flow, subset(data, EXAMPLES)
 
     def theta(t: float) -> tuple[Tensor, ...]:
         generator = Generator().manual_seed(run.seed)
@@ -210,8 +215,15 @@ def code_splits(run: Run, data: Dataset, t: float) -> tuple[Tensor, ...]:
 
 
 def mean_codes(run: Run, x: Tensor, t: float, generator: Generator) -> Tensor:
-    """Return the mean codes (N, d) of time t of images x, so many at once as memory can hold."""
-    return torch.cat([codes(run.model, part, t, generator).mean for part in x.split(EXAMPLES)])
+    """Return the mean codes (N, d) of time t of images x."""
+    return posteriors(run, x, t, generator).mean
+
+
+def posteriors(run: Run, x: Tensor, t: float, generator: Generator) -> Normal:
+    """Return q(z | θ_t, t), (N, d), of images x."""
+    found = [codes(run.model, part, t, generator) for part in x.split(BATCH)]
+    mean, std = (torch.cat([getattr(q, key) for q in found]) for key in ("mean", "stddev"))
+    return Normal(mean, std, validate_args=False)  # the std of a deterministic code is 0
 
 
 def _splits(data: Dataset) -> tuple[Tensor, ...]:
