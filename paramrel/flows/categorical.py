@@ -9,7 +9,7 @@ from . import checks
 from .distributions import draw
 from .flow import Flow
 from .schedules import QuadraticAccuracy
-from .tensors import kl_to_mixture, spread, sum_over_data
+from .tensors import kl_to_mixture, probabilities, spread, sum_over_data
 from .theta import CategoricalTheta
 
 
@@ -77,7 +77,7 @@ class CategoricalFlow(Flow):
     def network_input(self, theta: CategoricalTheta, t: Tensor) -> Tensor:
         """2p - 1 of all classes (*x.shape, K); of class 1 alone (*x.shape, 1) if K = 2."""
         checks.check_time(t, theta.logits.shape[:-1])
-        probs = theta.logits.softmax(-1)
+        probs = probabilities(theta.logits)
         return 2 * (probs[..., 1:] if self.num_classes == 2 else probs) - 1
 
     def output_distribution(self, raw: Tensor, theta: CategoricalTheta, t: Tensor) -> Categorical:
@@ -114,7 +114,7 @@ class CategoricalFlow(Flow):
         """K α(t)/2 |e_x - ê|², nats per example (B,); ê: probabilities of `out`."""
         label = self._one_hot(x, out)
         checks.check_time(t, label.shape[:-1])
-        error = (label - out.probs).square().sum(-1)
+        error = (label - probabilities(out.logits)).square().sum(-1)
         weight = self.num_classes / 2 * self.schedule.alpha(t)
         return sum_over_data(spread(weight, error) * error)
 

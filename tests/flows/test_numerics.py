@@ -18,6 +18,7 @@ from paramrel.flows import (
     OneShotFlow,
     bin_centers,
 )
+from paramrel.flows.tensors import probabilities
 
 SHAPE = (3, 2)
 times = st.one_of(
@@ -130,3 +131,17 @@ def test_raw_outputs_of_half_precision_are_lifted_before_the_loss():
     raw = torch.randn(4, 3, 2).bfloat16()
     out = flow.output_distribution(raw, flow.sample_theta(x, t), t)
     assert out.logits.dtype == flow.loss_continuous_time(x, out, t).dtype == torch.float32
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_probabilities_and_their_gradients_are_those_of_softmax(num_classes):
+    generator = torch.Generator().manual_seed(0)
+    size = torch.tensor([1.0, 30.0, 1e4, 1e38]).repeat_interleave(5)[:, None]
+    logits = (size * torch.randn(20, num_classes, generator=generator)).requires_grad_()
+    weights = torch.randn(20, num_classes, generator=generator)
+    pairs = [
+        (p, *torch.autograd.grad((weights * p).sum(), logits))
+        for p in (probabilities(logits), logits.softmax(-1))
+    ]
+    for mine, theirs in zip(*pairs, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
