@@ -27,7 +27,7 @@ FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp
 PROCESSORS = {"AVX2": ("-march=x86-64-v3",), "AVX512": ("-march=x86-64-v4",)}
 # Values of an example below which the kernel gains nothing. There PyTorch's own lines also give
 # the same numbers with and without a compiler.
-SMALLEST = 5000
+SMALLEST = 2000
 POINTER = ctypes.c_void_p
 
 
