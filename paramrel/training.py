@@ -27,6 +27,7 @@ from paramrel.data.subset import subset
 from paramrel.devices import (
     agreed,
     gather,
+    keep_freed_memory,
     limit_threads,
     naming_memory,
     recompute_blocks,
@@ -67,6 +68,7 @@ def train(
     OSError where a checkpoint cannot be written.
     """
     fabric = start_fabric(params)
+    keep_freed_memory()
     with ExitStack() as stack:
         stack.enter_context(naming_memory())
         checkpoints = None
