@@ -10,7 +10,7 @@ from paramrel.evaluation import controls
 from paramrel.params import StudyParams
 from paramrel.report import Exhibit, Section, read_runs, read_tables, summarise
 from paramrel.results import read_table
-from paramrel.verdicts import hypothesis_verdicts, thesis_verdicts, wins
+from paramrel.verdicts import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 
 OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 OF_STUDY = ("ablation", "code_time")
@@ -68,6 +68,7 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
     weights = ["dataset", "method", "gamma", "lambda"]
     return {
         "thesis": thesis_verdicts(tables["code_time"]),
+        "worth": worth_verdicts(tables["runs"]),
         "hypotheses": hypothesis_verdicts(tables["known_when"], tables["quality"]),
         "wins": wins(of_first, HIGHER_IS_BETTER),
         "quality": summarise(scores, ["dataset", "method"], [*HIGHER_IS_BETTER]),

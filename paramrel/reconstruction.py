@@ -83,7 +83,8 @@ def reconstruct_from_noise(
 
     z: (B, d), the code of s = 1 that both directions are told, or the constant of a model without
     one. That is `code and noise`, and near lossless for any flow whatever the code holds: the
-    noise has as many floats as x or more. The way back is in the flow's own values:
+    noise has as many floats as x or more. It leads to a sample of θ₁ as generation does, so that
+    images without classes come back with noise of about σ₁. The way back is in the flow's values:
     `model.to_data` makes images of them. Raises ValueError without a flow, which has no noise.
     """
     x, predict = model.to_flow(x), predictor(model, z)

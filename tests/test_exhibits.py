@@ -15,7 +15,7 @@ from paramrel.params import load_params
 ROOT = Path(__file__).parents[1]
 PARAMS = load_params(ROOT / "params.yaml")
 TABLES = [
-    *("thesis", "hypotheses", "wins", "quality", "quality_controls", "runs", "controls"),
+    *("thesis", "worth", "hypotheses", "wins", "quality", "quality_controls", "runs", "controls"),
     *("disentanglement", "reconstruction", "ablation", "code_time", "smoothness", "mixed"),
 ]
 PRINTED = {name: pd.DataFrame({"n_test": [1]}) for name in TABLES}
@@ -96,7 +96,7 @@ def test_tables_are_printed_whatever_the_number_of_seeds(monkeypatch, seeds):
     tables = {
         "quality": quality,
         "known_when": curve,
-        "runs": rows(nll_bound=1.0, transmission=1.0, **(effects | probes)),
+        "runs": rows(steps=600, nll_bound=1.0, transmission=1.0, **(effects | probes)),
         "controls": pd.DataFrame({"dataset": ["digits"], "n_test": [360]}),
         "disentangle": rows(of=["code", "pca_10"], measure="D (lasso)", value=0.5),
         "reconstruct": rows(way="code", time=1.0, floats=10, mse=0.1, bit_error=np.nan),

@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from torch.distributions import Categorical, Normal
 
 from paramrel.data import load_dataset
+from paramrel.generation import predictor
 from paramrel.model import build_model
 from paramrel.params import GenerateParams, ModelParams, TrainParams
 from paramrel.reconstruction import (
@@ -22,7 +23,7 @@ from paramrel.reconstruction import (
     reconstruction_table,
 )
 from paramrel.runs import Run, train_run
-from paramrel.solvers import exact_predictor
+from paramrel.solvers import exact_predictor, invert
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 GENERATE = GenerateParams(
@@ -95,6 +96,18 @@ def test_inverted_noise_brings_the_image_back_through_the_exact_predictor():
     model = with_exact_predictor(make_run("paramrel", "digits_continuous").model, x)
     inversion = reconstruct_from_noise(model, x, torch.zeros(10, 4), 30, seeded())
     assert inversion.error.max() < 0.02
+
+
+def test_a_trained_model_of_grey_images_inverts_to_less_than_a_hundredth():
+    """From the mean of θ₁; a sample of θ₁ is an image with noise σ₁, which comes back with it."""
+    params = TrainParams(steps=100, batch_size=64, evaluations=1)
+    run, _ = train_run("digits_continuous", "paramrel", 0, ModelParams(), params, progress=False)
+    x = load_dataset("digits_continuous").test.x[:50]
+    z = mean_code(run.model, x, 1.0, seeded())
+    exact = invert(run.model.flow, predictor(run.model, z), x, 50).error
+    noisy = reconstruct_from_noise(run.model, x, z, 50, seeded()).error
+    size = x.square().flatten(1).mean(1).sqrt()
+    assert (exact / size).max() < 0.01 < (noisy / size).min() < 0.02
 
 
 @pytest.mark.parametrize(

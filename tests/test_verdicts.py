@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paramrel.verdicts import decide, hypothesis_verdicts, thesis_verdicts, wins
+from paramrel.verdicts import decide, hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,22 @@ def test_the_thesis_is_confirmed_where_only_codes_of_other_times_are_used():
     claims = table["claim"].tolist()
     assert [c for c in claims if c.startswith("a code of the same time is ignored at γ = 0.9")]
     assert len([c for c in claims if c.startswith("H1")]) == 3
+
+
+def test_a_code_can_be_read_and_yet_be_worth_nothing():
+    """The shuffled code of the same time hurts by 6 nats; the bound is that of a BFN or higher."""
+    runs = pd.DataFrame(
+        {"dataset": "digits", "method": method, "seed": seed, "steps": 600}
+        | {"shuffled_code": shuffled + 0.1 * seed, "nll_bound": bound + 0.1 * seed**2}
+        for method, shuffled, bound in (("bfn", np.nan, 17), ("paramrel_same", 6, 17.5))
+        for seed in range(3)
+    )
+    table = worth_verdicts(runs).set_index("claim")["verdict"]
+    assert table.filter(like="ignored after 600 steps").tolist() == ["refuted"]
+    assert table.filter(like="lowers the bound").tolist() == ["refuted"]
+    runs.loc[runs["method"] == "paramrel_same", "nll_bound"] -= 2
+    assert worth_verdicts(runs)["verdict"].tolist() == ["refuted", "confirmed"]
+    assert worth_verdicts(runs[runs["method"] == "bfn"]).empty
 
 
 def test_the_thesis_can_be_refuted():
