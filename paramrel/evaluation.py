@@ -50,7 +50,7 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
             "rate": bound.rate.mean().item(),
         }
     row |= monitors(model, x, generator, params.num_times)
-    for s in params.probe_times if model.encoder else ():
+    for s in params.probe_times if model.encoder and data.label_names else ():
         row[f"probe_t{s:g}"] = probe(
             data, [codes(model, part.x, s, generator).mean for part in parts(data)]
         )
@@ -87,17 +87,22 @@ def probe(data: Dataset, features: list[Tensor]) -> float:
 
 
 def controls(dataset: str, code_dim: int, params: EvaluateParams) -> Row:
-    """Return what a data set gives away without any model: a tidy row of the same quantities."""
+    """Return what a data set gives away without any model: a tidy row of the same quantities.
+
+    Probes only where the examples have classes, as in `evaluate`.
+    """
     data = subset(load_dataset(dataset), params.examples)
-    pixels = [_features(data, part.x) for part in parts(data)]
-    return {
+    row = {
         "dataset": dataset,
         "n_test": len(data.test),
         "independent_pixels_nll": independent_pixels_nll(data),
-        "probe_pixels": probe(data, pixels),
-        "probe_pca": probe(data, list(pca_codes(*pixels, d=code_dim))),
         "code_dim": code_dim,
     }
+    if data.label_names:
+        pixels = [_features(data, part.x) for part in parts(data)]
+        row["probe_pixels"] = probe(data, pixels)
+        row["probe_pca"] = probe(data, list(pca_codes(*pixels, d=code_dim)))
+    return row
 
 
 def _features(data: Dataset, x: Data) -> Tensor:

@@ -59,6 +59,15 @@ def conditional_table(
     return pd.DataFrame(rows)
 
 
+def require_classes(data: Dataset) -> None:
+    """Raise ValueError where nothing is known of the images that a label could say."""
+    if not data.label_names:
+        raise ValueError(
+            f"{data.name} has no classes, which the rest of this notebook needs; put the images of "
+            "each class into a folder of their own"
+        )
+
+
 def interpolation_table(
     run: Run, data: Dataset, judges: Judges, params: GenerateParams
 ) -> pd.DataFrame:

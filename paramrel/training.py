@@ -41,7 +41,7 @@ from paramrel.progress import Progress
 from paramrel.record import resume_folder
 from paramrel.signals import noted_signals, obey
 
-VALIDATED = 1000  # validation examples, at most
+VALIDATED = 400  # validation examples, at most
 
 
 def train(

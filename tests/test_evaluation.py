@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from PIL import Image
 
 from paramrel.data import Split, load_dataset
 from paramrel.data.subset import subset
@@ -13,6 +14,7 @@ from paramrel.methods import METHODS
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.params import EvaluateParams, ModelParams, TrainParams
 from paramrel.runs import train_run
+from paramrel.tasks import require_classes
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 PARAMS = EvaluateParams(num_times=2, probe_times=(0.5, 1.0))
@@ -34,6 +36,19 @@ def test_a_row_says_what_it_is_of_and_repeats_exactly():
         360,
     )
     assert {"probe_t0.5", "probe_t1", "shuffled_code", "kl", "mmd"} < set(row)
+
+
+def test_images_without_classes_have_everything_but_probes(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path / "cache"))
+    pixels = torch.randint(256, (40, 8, 8), generator=torch.Generator().manual_seed(0))
+    for i, image in enumerate(pixels.byte().numpy()):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    name = f"image_folder:{tmp_path}"
+    row = evaluated("paramrel", name) | controls(name, 4, PARAMS)
+    assert {"nll_bound", "shuffled_code", "kl", "independent_pixels_nll"} < set(row)
+    assert not [column for column in row if column.startswith("probe")]
+    with pytest.raises(ValueError, match="has no classes, which the rest of this notebook needs"):
+        require_classes(load_dataset(name))
 
 
 def test_a_method_without_a_code_has_a_bound_and_nothing_else():
