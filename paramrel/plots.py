@@ -114,7 +114,7 @@ def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
     columns = [column for column in rows if column.startswith("probe_t")]
     long = rows.dropna(subset=columns).melt(["method", "seed"], columns, "time", "accuracy")
     long["time"] = long["time"].str.removeprefix("probe_t").astype(float)
-    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
     sns.lineplot(
         long, x="time", y="accuracy", hue="method", palette=METHOD_COLORS, marker="o",
         errorbar=("pi", 100), ax=axis,
@@ -122,7 +122,7 @@ def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
     axis.axhline(pixels, color="gray", ls="--", label="pixels")
     axis.axhline(pca, color="gray", ls=":", label="PCA of the same dimension")
     axis.set(xlabel="time s of the code (0: prior, 1: data)", ylabel="probe accuracy, test")
-    axis.legend(frameon=False, fontsize="small")
+    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     sns.despine(figure)
     return figure
 

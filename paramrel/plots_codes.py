@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from paramrel.metrics.statistics import mean_interval
 from paramrel.plots import METHOD_COLORS
@@ -132,6 +133,8 @@ def solver_curves(curve: pd.DataFrame) -> Figure:
         axis.set_ylabel(f"{distance}@{rows['n'].iloc[0]}")
         axis.set_xticks(ticks, [str(tick) for tick in ticks])
         axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
     axes.flat[-1].legend(frameon=False, fontsize="small", bbox_to_anchor=(1, 1))
     sns.despine(figure)
     return figure
