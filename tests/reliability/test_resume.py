@@ -18,6 +18,14 @@ EVERY_STEP = TrainParams(steps=8, batch_size=16, evaluations=3, checkpoint_secon
 NEVER = EVERY_STEP.model_copy(update={"checkpoint_seconds": 1e6})
 
 
+@pytest.fixture(autouse=True)
+def heard_interrupts():
+    """Hear SIGINT as a program in a terminal does; a shell lets its background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Crash(Exception):
     """What a power failure is to the tests that stay in one process."""
 
