@@ -157,4 +157,4 @@ def wins(rows: pd.DataFrame, measures: dict[str, bool], method: str = "paramrel"
                     method: "wins" if better else "loses" if worse else "ties",
                 }
             )
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=["measure", "rival", "difference", "p_holm", method])
