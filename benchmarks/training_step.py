@@ -3,16 +3,14 @@
 `OMP_WAIT_POLICY=passive python benchmarks/training_step.py [threads ...]`, by default 1: two
 minutes a number of threads. It needs MNIST's files. The plain step is what one writes first:
 float32, channels first, PyTorch's group norm, an optimizer and an average that loop over the
-parameters, in a process whose memory is handled as usual. All steps have the same networks and a
-process each, and take turns, so that a busy machine slows all; times are the process's own (with
-one thread), medians of the rounds with the fastest and slowest.
+parameters. All steps have the same networks and take turns, so that a busy machine slows all;
+times are the process's own (with one thread), medians of the rounds with the fastest and slowest.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
@@ -21,10 +19,8 @@ import pandas as pd
 import seaborn as sns
 import torch
 from torch import Generator, Tensor, nn
-from torch.multiprocessing import get_context
 
 from paramrel.data import Dataset, load_dataset
-from paramrel.devices import keep_freed_memory
 from paramrel.model import FlowAutoencoder, build_model, cost_table
 from paramrel.networks import kernels
 from paramrel.params import ModelParams
@@ -41,7 +37,6 @@ STEPS = {
     "bfloat16, norm of PyTorch": (True, True, False, True),
     "bfloat16": (True, True, True, True),
 }
-PARTS = ("convolutions", "data", "encode", "decode")
 
 
 def training_step(
@@ -133,56 +128,36 @@ def draw_batch(data: Dataset) -> Callable[[], None]:
     return lambda: data.train.draw(order, generator)
 
 
-def make(name: str, part: str) -> Callable[[], None]:
-    """Return a function that does one part of the work on a data set: a step, or one of PARTS."""
-    data, params = load_dataset(name), NETWORKS[name]
-    x = data.train.draw(torch.arange(BATCH), Generator().manual_seed(0))
-    model = build_model("paramrel", data, params)
-    if part != "plain":
-        keep_freed_memory()
-    if part in STEPS:
-        return training_step(model, x, *STEPS[part])
-    if part == "convolutions":
-        return convolutions(model, x)
-    return draw_batch(data) if part == "data" else sampling_parts(model, x)[part]
-
-
-def serve(name: str, part: str, threads: int, pipe: Connection) -> None:
-    """Do a part whenever asked, and answer with its milliseconds."""
-    torch.set_num_threads(threads)
-    clock = time.process_time if threads == 1 else time.perf_counter
-    function = make(name, part)
-    function()
-    while pipe.recv():
-        start = clock()
+def timings(functions: dict[str, Callable[[], None]], rounds: int) -> pd.DataFrame:
+    """Milliseconds of each function, one row a round; they take turns, after a first call each."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    for function in functions.values():
         function()
-        pipe.send(1e3 * (clock() - start))
-
-
-def timings(name: str, threads: int, rounds: int) -> pd.DataFrame:
-    """Milliseconds of each part, one row a round; they take turns, a process each."""
-    context, pipes, workers = get_context("spawn"), {}, []
-    for part in (*STEPS, *PARTS):
-        pipes[part], end = context.Pipe()
-        workers.append(context.Process(target=serve, args=(name, part, threads, end)))
-        workers[-1].start()
     rows = []
     for _ in range(rounds):
         row = {}
-        for part, pipe in pipes.items():
-            pipe.send(True)
-            row[part] = pipe.recv()
+        for name, function in functions.items():
+            start = clock()
+            function()
+            row[name] = 1e3 * (clock() - start)
         rows.append(row)
-    for pipe, worker in zip(pipes.values(), workers, strict=True):
-        pipe.send(False)
-        worker.join()
     return pd.DataFrame(rows)
 
 
-def measure(name: str, threads: int) -> tuple[list[dict], dict]:
+def measure(name: str) -> tuple[list[dict], dict]:
     """Rows of the steps of a data set, and the shares of the step's parts."""
-    times = timings(name, threads, ROUNDS if name != "digits" else 10 * ROUNDS)
+    data, params = load_dataset(name), NETWORKS[name]
+    x = data.train.draw(torch.arange(BATCH), Generator().manual_seed(0))
+    model = build_model("paramrel", data, params)
+    functions = {
+        step: training_step(build_model("paramrel", data, params), x, *setting)
+        for step, setting in STEPS.items()
+    }
+    functions |= {"convolutions": convolutions(model, x), "data": draw_batch(data)}
+    functions |= sampling_parts(model, x)
+    times = timings(functions, ROUNDS if name != "digits" else 10 * ROUNDS)
     middle = times.median()
+    threads = torch.get_num_threads()
     rows = [
         {
             "dataset": name,
@@ -198,7 +173,7 @@ def measure(name: str, threads: int) -> tuple[list[dict], dict]:
         for step in STEPS
     ]
     best = min(("float32", "bfloat16"), key=lambda step: middle[step])
-    flops = cost_table(load_dataset(name), NETWORKS[name]).set_index("method")["FLOPs"]
+    flops = cost_table(data, params).set_index("method")["FLOPs"]
     shares = {
         "dataset": name,
         "threads": threads,
@@ -224,8 +199,9 @@ def draw_figure(steps: pd.DataFrame) -> plt.Figure:
 def main() -> None:
     steps, shares = [], []
     for threads in [int(argument) for argument in sys.argv[1:]] or [1]:
+        torch.set_num_threads(threads)
         for name in NETWORKS:
-            rows, row = measure(name, threads)
+            rows, row = measure(name)
             steps += rows
             shares.append(row)
             print(pd.DataFrame(rows).round(3).to_string(index=False), row, sep="\n", flush=True)
