@@ -136,7 +136,7 @@ def wins(rows: pd.DataFrame, measures: dict[str, bool], method: str = "paramrel"
 
     rows: one row a method and seed with the columns `measures`; their values say whether higher is
     better. A win or a loss is a 95 % t-interval of the paired difference that excludes zero; p_holm
-    is corrected over the rivals. Empty for fewer than 3 seeds.
+    is corrected over the rivals. Fewer than 3 seeds decide nothing, which a row a measure says.
     """
     found = []
     for measure, higher in measures.items():
@@ -144,6 +144,7 @@ def wins(rows: pd.DataFrame, measures: dict[str, bool], method: str = "paramrel"
         if method not in set(complete["method"]) or complete["method"].nunique() < 2:
             continue
         if complete["seed"].nunique() < 3:
+            found.append({"measure": measure, method: "not decided: fewer than 3 seeds"})
             continue
         for test in paired_tests(complete, measure, method, higher).to_dict("records"):
             better = test["low"] > 0 if higher else test["high"] < 0
@@ -157,4 +158,4 @@ def wins(rows: pd.DataFrame, measures: dict[str, bool], method: str = "paramrel"
                     method: "wins" if better else "loses" if worse else "ties",
                 }
             )
-    return pd.DataFrame(found, columns=["measure", "rival", "difference", "p_holm", method])
+    return pd.DataFrame(found)
