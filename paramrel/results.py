@@ -15,7 +15,10 @@ DIGITS = 6  # significant digits of the numbers in files
 
 
 def write_json(row: dict, path: str | Path, stage: str = "") -> None:
-    """Write a tidy row, or rows by name, as JSON, which `dvc metrics show` reads; see below."""
+    """Write a tidy row, or rows by name, as JSON, which `dvc metrics show` reads.
+
+    stage: as in `write_table`.
+    """
     row = row | _revision(stage)
     rounded = json.loads(json.dumps(row), parse_float=lambda x: float(f"{float(x):.{DIGITS}g}"))
     with whole_file(path) as part:
