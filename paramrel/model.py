@@ -218,7 +218,8 @@ class FlowAutoencoder(nn.Module):
         """Return an upper bound on −ln p(x), in nats per example.
 
         n: number of transmission steps; by default their continuous-time limit.
-        num_times: stratified times at which the transmission loss is estimated.
+        num_times: times of each example, one in each of so many equal parts of [0, 1), at which the
+            transmission loss is estimated.
 
         One code of θ or x, read at s = 1, serves all steps, so its rate is paid once. A code of θ
         of the `same` time: the receiver reads z_t from the θ_t that it holds, so it is free.
@@ -230,18 +231,20 @@ class FlowAutoencoder(nn.Module):
         x = self.to_flow(x)
         shared, kl = self._shared_code(x, generator)
         losses = []
-        for u in _stratified(num_times, generator):
-            i = None if n is None else 1 + int(u * n)
-            t = self._times(x, u if i is None else (i - 1) / n)
+        for t in _stratified_times(count(x), num_times, generator, self.device):
+            if n is not None:
+                step = (t * n).long()
+                t = step / n
             theta, z, s = self._step(x, t, shared, generator)
             out = self.output_distribution(theta, z, t, s)
             losses.append(
                 self.flow.loss_continuous_time(x, out, t)
-                if i is None
-                else self.flow.loss_discrete_time(x, out, i, n, generator=generator)
+                if n is None
+                else self.flow.loss_discrete_time(x, out, 1 + step, n, generator=generator)
             )
-        theta, z, s = self._step(x, torch.ones_like(t), shared, generator)
-        out = self.output_distribution(theta, z, torch.ones_like(t), s)
+        end = torch.ones_like(t)
+        theta, z, s = self._step(x, end, shared, generator)
+        out = self.output_distribution(theta, z, end, s)
         transmission = torch.stack(losses).mean(0)
         reconstruction = self.flow.reconstruction_loss(x, out)
         return NLLBound(self.flow.prior_loss(x), transmission, reconstruction, kl)
@@ -258,8 +261,7 @@ class FlowAutoencoder(nn.Module):
         x = self.to_flow(x)
         shared, _ = self._shared_code(x, generator)
         differences = []
-        for u in _stratified(num_times, generator):
-            t = self._times(x, u)
+        for t in _stratified_times(count(x), num_times, generator, self.device):
             theta, z, s = self._step(x, t, shared, generator)
             true, shuffled = (
                 self.flow.loss_continuous_time(x, self.output_distribution(theta, code, t, s), t)
@@ -268,12 +270,9 @@ class FlowAutoencoder(nn.Module):
             differences.append(shuffled - true)
         return torch.stack(differences).mean(0)
 
-    def _times(self, x: Data, t: float) -> Tensor:
-        return torch.full((count(x),), t, device=self.device)
-
     def _shared_code(self, x: Data, generator: Generator | None) -> tuple[Tensor | None, Tensor]:
         """Return the code (B, d) that serves all times, None where each has its own; its rate."""
-        free = self._times(x, 0.0)
+        free = torch.zeros(count(x), device=self.device)
         if self.encoder is None:
             return self.no_code(len(free)), free
         if self.method.code_time == "same":
@@ -359,10 +358,19 @@ def _low_discrepancy_times(
     return (u + torch.arange(number, device=device) / number) % 1
 
 
-def _stratified(number: int, generator: Generator | None) -> list[float]:
-    device = generator.device if generator else None
-    u = torch.rand(number, generator=generator, device=device)
-    return ((torch.arange(number, device=device) + u) / number).tolist()
+def _stratified_times(
+    number: int, strata: int, generator: Generator | None, device: torch.device
+) -> list[Tensor]:
+    """Times (number,) in each of the equal parts of [0, 1); every example has one in each part.
+
+    An example's time is uniform in its part, and the examples' times are spread evenly over it: the
+    mean over examples, which differ less than times do, is then nearly free of the times' noise.
+    """
+    below_one = 1 - torch.finfo(torch.float32).eps
+    return [
+        ((part + _low_discrepancy_times(number, generator, device)) / strata).clamp(max=below_one)
+        for part in range(strata)
+    ]
 
 
 def main() -> None:

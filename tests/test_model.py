@@ -5,12 +5,13 @@ import math
 
 import pytest
 import torch
+from scipy.stats import kstest
 from sklearn.decomposition import PCA
 from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Split, load_dataset
 from paramrel.methods import METHODS
-from paramrel.model import build_model, cost_table, draw, main
+from paramrel.model import _stratified_times, build_model, cost_table, draw, main
 from paramrel.params import ModelParams, TrainParams
 from paramrel.regularizers import mmd, rate
 from paramrel.training import train
@@ -243,6 +244,51 @@ def test_the_bound_of_many_steps_approaches_the_one_of_continuous_time():
     many = model.nll_bound(x, n=1000, num_times=64, generator=seeded(1)).transmission.mean()
     few = model.nll_bound(x, n=2, num_times=64, generator=seeded(1)).transmission.mean()
     assert abs(many / limit - 1) < 0.1 < abs(few / limit - 1)
+
+
+@pytest.mark.parametrize("dataset", ["digits", "digits_continuous"])
+def test_the_bound_of_n_steps_is_the_mean_of_their_losses(dataset):
+    model, x = model_and_x("bfn", dataset, number=256)
+    n, generator, losses = 4, seeded(), []
+    for i in range(1, n + 1):
+        t = torch.full((len(x),), (i - 1) / n)
+        with torch.no_grad():
+            theta = model.flow.sample_theta(x, t, generator=generator)
+            out = model.output_distribution(theta, model.no_code(len(x)), t, t)
+            losses.append(model.flow.loss_discrete_time(x, out, i, n, generator))
+    bound = model.nll_bound(x, n=n, num_times=4 * n, generator=seeded(1)).transmission.mean()
+    assert bound.item() == pytest.approx(torch.stack(losses).mean().item(), rel=0.02)
+
+
+def test_times_are_uniform_in_their_part_and_spread_over_it_by_the_examples():
+    number, strata = 50, 4
+    generator, device = seeded(), torch.device("cpu")
+    draws = [
+        torch.stack(_stratified_times(number, strata, generator, device)) for _ in range(200)
+    ]
+    times = torch.stack(draws)  # (200, strata, number)
+    part = torch.arange(strata).view(-1, 1) / strata
+    assert ((times >= part) & (times < part + 1 / strata)).all()
+    distances = (times.sort(-1).values.diff(dim=-1) * strata * number).flatten()
+    torch.testing.assert_close(distances, torch.ones_like(distances), atol=1e-3, rtol=0)
+    of_one_example = (times[:, :, 7] * strata % 1).flatten()
+    assert kstest(of_one_example, "uniform").pvalue > 0.01
+
+
+def test_a_time_is_below_one_however_it_is_rounded(monkeypatch):
+    highest = torch.tensor([1 - 2**-24])
+    monkeypatch.setattr("paramrel.model._low_discrepancy_times", lambda *_: highest)
+    assert _stratified_times(1, 16, None, torch.device("cpu"))[-1] < 1
+
+
+def test_the_draw_of_the_times_hardly_moves_the_bound_of_many_examples():
+    """By 1 % here; were the times of all examples the same, by 12 %."""
+    model, x = model_and_x("bfn", "digits_continuous", number=256)
+    means = [
+        model.nll_bound(x, num_times=2, generator=seeded(seed)).transmission.mean()
+        for seed in range(10)
+    ]
+    assert torch.stack(means).std() < 0.03 * torch.stack(means).mean()
 
 
 @pytest.mark.parametrize("method", CODED)
