@@ -237,6 +237,11 @@ class StudyParams(_Params):
     code_time: AblationParams
 
     @property
+    def processes(self) -> int:
+        """How many trainings run side by side."""
+        return max(1, self.jobs // self.threads)
+
+    @property
     def grids(self) -> tuple[Grid, ...]:
         """All groups of runs, the main one first."""
         main = Grid(datasets=self.datasets, methods=self.methods, seeds=self.seeds)

@@ -32,7 +32,7 @@ class Progress:
         self.noise = Generator(model.device).manual_seed(seed)
         self.order = Generator().manual_seed(seed)
         self.waiting = torch.empty(0, dtype=torch.long)  # examples that come before the next epoch
-        self.step = 0
+        self.step, self.steps = 0, params.steps
         self.history: list[dict[str, float]] = []
         self.losses: list[Tensor] = []
 
@@ -45,7 +45,7 @@ class Progress:
         return batch
 
     def to_bytes(self) -> bytes:
-        """Return all of it as one safetensors file."""
+        """Return all of it as one safetensors file; at the end all that is still of use."""
         numbers = {
             "step": self.step,
             "history": self.history,
@@ -57,8 +57,11 @@ class Progress:
     def restore(self, content: bytes) -> None:
         """Go on where `to_bytes` was called."""
         tensors, numbers = load(content), _metadata(content)
-        self.model.load_state_dict(_under("model", tensors))
         self.average.load_state_dict(_under("average", tensors))
+        self.step, self.history = numbers["step"], numbers["history"]
+        if self.step == self.steps:
+            return
+        self.model.load_state_dict(_under("model", tensors))
         self._restore_optimizer(_under("optimizer", tensors))
         self.schedule.load_state_dict(numbers["schedule"])
         for group, rate in zip(
@@ -71,10 +74,12 @@ class Progress:
         if "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"])
         self.waiting = tensors["waiting"]
-        self.step, self.history = numbers["step"], numbers["history"]
         self.losses = list(tensors["losses"].to(self.model.device))
 
     def _tensors(self) -> dict[str, Tensor]:
+        average = {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        if self.step == self.steps:
+            return average
         moments = {
             f"{index}.{name}": value
             for index, values in self.optimizer.state_dict()["state"].items()
@@ -89,10 +94,9 @@ class Progress:
         }
         if self.model.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.model.device)
-        parts = {"model": self.model.state_dict(), "average": self.average.state_dict()}
-        for part, values in (parts | {"optimizer": moments}).items():
+        for part, values in {"model": self.model.state_dict(), "optimizer": moments}.items():
             tensors |= {f"{part}.{name}": value for name, value in values.items()}
-        return tensors
+        return average | tensors
 
     def _restore_optimizer(self, moments: dict[str, Tensor]) -> None:
         """A moment gets the memory layout of its parameter, which fused kernels rely on."""

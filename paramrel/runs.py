@@ -49,18 +49,19 @@ def train_run(
     model: ModelParams,
     params: TrainParams,
     progress: bool = True,
+    keep: bool = False,
 ) -> tuple[Run, pd.DataFrame]:
     """Build and train a method on a data set; return the run and the history of its losses.
 
-    A training that was interrupted goes on where it was. Raises what `load_dataset`, `build_model`
-    and `train` raise.
+    A training that was interrupted goes on where it was. keep: see `train`. Raises what
+    `load_dataset`, `build_model` and `train` raise.
     """
     data = load_dataset(dataset)
     determined_by = recipe(dataset, method, seed, model, params)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         untrained = build_model(method, data, model)
-        trained, history = train(untrained, data, params, seed, progress, determined_by)
+        trained, history = train(untrained, data, params, seed, progress, determined_by, keep)
     known = record(determined_by, trained.device, len(data.train))
     return Run(dataset, method, seed, trained, params, known), history
 
@@ -130,6 +131,15 @@ def load_run(folder: str | Path) -> Run:
     return Run(
         origin["dataset"], origin["method"], origin["seed"], model.eval(), train_params, known
     )
+
+
+def is_saved(folder: str | Path, recipe: dict[str, object]) -> bool:
+    """Return whether a folder holds a whole run of this recipe."""
+    try:
+        known = _read_whole(Path(folder) / "model.safetensors")[2]
+    except Exception:  # missing or damaged, in whatever way
+        return False
+    return known["recipe"] == fingerprint(recipe)
 
 
 def _hashes(origin: dict[str, object], weights: dict[str, Tensor]) -> dict[str, str]:

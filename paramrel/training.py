@@ -51,6 +51,7 @@ def train(
     seed: int,
     progress: bool = True,
     recipe: dict[str, object] | None = None,
+    keep: bool = False,
 ) -> tuple[FlowAutoencoder, pd.DataFrame]:
     """Train a model and return it with its averaged weights, and the history of the losses.
 
@@ -61,7 +62,8 @@ def train(
 
     recipe: what determines the run (`record.recipe`). With it checkpoints are kept, the training
     goes on from the last one, to the very same weights on a CPU, and at its end they are deleted.
-    Without it nothing is written. SIGINT and SIGTERM are obeyed after the step and a checkpoint.
+    Without it nothing is written. keep: leave its end as a checkpoint, from which the next training
+    of this recipe has no step to do. SIGINT and SIGTERM are obeyed after the step and a checkpoint.
 
     Raises FloatingPointError where a loss or gradient is not finite, MemoryError, ValueError where
     the machine lacks what params ask for, TimeoutError where another process trains the same run,
@@ -80,9 +82,13 @@ def train(
         content = fabric.broadcast(checkpoints.newest() if checkpoints else None)
         if content:
             state.restore(content)
+        finished_before = state.step == params.steps
         noted = _train(fabric, state, data, params, seed, checkpoints, progress)
         if noted is None and checkpoints:
-            checkpoints.clear()
+            if not keep:
+                checkpoints.clear()
+            elif not finished_before:
+                checkpoints.save(state.step, state.to_bytes())
     if noted is not None:
         obey(noted)
     return state.average.module.eval(), pd.DataFrame(state.history)

@@ -263,9 +263,7 @@ def test_the_bound_of_n_steps_is_the_mean_of_their_losses(dataset):
 def test_times_are_uniform_in_their_part_and_spread_over_it_by_the_examples():
     number, strata = 50, 4
     generator, device = seeded(), torch.device("cpu")
-    draws = [
-        torch.stack(_stratified_times(number, strata, generator, device)) for _ in range(200)
-    ]
+    draws = [torch.stack(_stratified_times(number, strata, generator, device)) for _ in range(200)]
     times = torch.stack(draws)  # (200, strata, number)
     part = torch.arange(strata).view(-1, 1) / strata
     assert ((times >= part) & (times < part + 1 / strata)).all()
