@@ -3,14 +3,17 @@
 `OMP_WAIT_POLICY=passive python benchmarks/training_step.py [threads ...]`, by default 1: two
 minutes a number of threads. It needs MNIST's files. The plain step is what one writes first:
 float32, channels first, PyTorch's group norm, an optimizer and an average that loop over the
-parameters. All steps have the same networks and take turns, so that a busy machine slows all;
-times are the process's own (with one thread), medians of the rounds with the fastest and slowest.
+parameters. All steps have the same networks. Each has a process of its own, for memory that one
+keeps would be at hand for the others, and they take turns, so that a busy machine slows all; times
+are a process's own (with one thread), medians of the rounds with the fastest and slowest.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
@@ -21,28 +24,38 @@ import torch
 from torch import Generator, Tensor, nn
 
 from paramrel.data import Dataset, load_dataset
+from paramrel.devices import keep_freed_memory
 from paramrel.model import FlowAutoencoder, build_model, cost_table
 from paramrel.networks import kernels
 from paramrel.params import ModelParams
 
 RESULTS = Path(__file__).parent / "results"
-BATCH, ROUNDS = 128, 3
+BATCH, ROUNDS = 128, 5
 # The first U-Net of BFN has 128 channels, doubled twice, and two blocks; this has a quarter of them
 LARGE = ModelParams(channels=(32, 64, 64), blocks=(2, 2, 2), code_dim=32)
 NETWORKS = {"digits": ModelParams(), "mnist": LARGE, "scenes": LARGE}
-# name: channels last, bfloat16, compiled norm, fused optimizer
+# name: channels last, bfloat16, compiled norm, fused optimizer, memory kept from step to step
 STEPS = {
-    "plain": (False, False, False, False),
-    "float32": (True, False, True, True),
-    "bfloat16, norm of PyTorch": (True, True, False, True),
-    "bfloat16": (True, True, True, True),
+    "plain": (False, False, False, False, False),
+    "float32": (True, False, True, True, True),
+    "bfloat16, norm of PyTorch": (True, True, False, True, True),
+    "bfloat16": (True, True, True, True, True),
 }
+PARTS = ("convolutions", "data", "encode", "decode")
 
 
 def training_step(
-    model: FlowAutoencoder, x: Tensor, last: bool, bfloat16: bool, norm: bool, fused: bool
+    model: FlowAutoencoder,
+    x: Tensor,
+    last: bool,
+    bfloat16: bool,
+    norm: bool,
+    fused: bool,
+    keep: bool,
 ) -> Callable[[], None]:
     """Return a function that makes one step: loss, gradients, clipping, optimizer and average."""
+    if keep:
+        keep_freed_memory()
     model = model.to(memory_format=torch.channels_last if last else torch.contiguous_format)
     weights = list(model.parameters())
     average = [weight.detach().clone() for weight in weights]
@@ -128,34 +141,58 @@ def draw_batch(data: Dataset) -> Callable[[], None]:
     return lambda: data.train.draw(order, generator)
 
 
-def timings(functions: dict[str, Callable[[], None]], rounds: int) -> pd.DataFrame:
-    """Milliseconds of each function, one row a round; they take turns, after a first call each."""
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+def functions_of(name: str, parts: tuple[str, ...]) -> dict[str, Callable[[], None]]:
+    """Return steps, or the parts of a step, of a data set as functions to time."""
+    data = load_dataset(name)
+    x = data.train.draw(torch.arange(BATCH), Generator().manual_seed(0))
+    model = build_model("paramrel", data, NETWORKS[name])
+    if parts != PARTS:
+        return {part: training_step(model, x, *STEPS[part]) for part in parts}
+    alone = {"convolutions": convolutions(model, x), "data": draw_batch(data)}
+    return alone | sampling_parts(model, x)
+
+
+def serve(pipe: Connection, threads: int, name: str, parts: tuple[str, ...]) -> None:
+    """Send the milliseconds of each function whenever asked, until the answer is no."""
+    torch.set_num_threads(threads)
+    functions = functions_of(name, parts)
+    clock = time.process_time if threads == 1 else time.perf_counter
     for function in functions.values():
         function()
+    pipe.send("ready")
+    while pipe.recv():
+        row = {}
+        for part, function in functions.items():
+            start = clock()
+            function()
+            row[part] = 1e3 * (clock() - start)
+        pipe.send(row)
+
+
+def timings(name: str, rounds: int) -> pd.DataFrame:
+    """Milliseconds of each step and each part of one, one row a round."""
+    context, pipes = get_context("spawn"), []
+    for parts in (*((step,) for step in STEPS), PARTS):
+        ours, theirs = context.Pipe()
+        words = (theirs, torch.get_num_threads(), name, parts)
+        context.Process(target=serve, args=words, daemon=True).start()
+        ours.recv()
+        pipes.append(ours)
     rows = []
     for _ in range(rounds):
         row = {}
-        for name, function in functions.items():
-            start = clock()
-            function()
-            row[name] = 1e3 * (clock() - start)
+        for pipe in pipes:
+            pipe.send(True)
+            row |= pipe.recv()
         rows.append(row)
+    for pipe in pipes:
+        pipe.send(False)
     return pd.DataFrame(rows)
 
 
 def measure(name: str) -> tuple[list[dict], dict]:
     """Rows of the steps of a data set, and the shares of the step's parts."""
-    data, params = load_dataset(name), NETWORKS[name]
-    x = data.train.draw(torch.arange(BATCH), Generator().manual_seed(0))
-    model = build_model("paramrel", data, params)
-    functions = {
-        step: training_step(build_model("paramrel", data, params), x, *setting)
-        for step, setting in STEPS.items()
-    }
-    functions |= {"convolutions": convolutions(model, x), "data": draw_batch(data)}
-    functions |= sampling_parts(model, x)
-    times = timings(functions, ROUNDS if name != "digits" else 10 * ROUNDS)
+    times = timings(name, ROUNDS if name != "digits" else 10 * ROUNDS)
     middle = times.median()
     threads = torch.get_num_threads()
     rows = [
@@ -173,7 +210,7 @@ def measure(name: str) -> tuple[list[dict], dict]:
         for step in STEPS
     ]
     best = min(("float32", "bfloat16"), key=lambda step: middle[step])
-    flops = cost_table(data, params).set_index("method")["FLOPs"]
+    flops = cost_table(load_dataset(name), NETWORKS[name]).set_index("method")["FLOPs"]
     shares = {
         "dataset": name,
         "threads": threads,

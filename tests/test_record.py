@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
+import yaml
 
 from paramrel.record import CODE, git_revision, weights_hash
 
@@ -13,14 +15,46 @@ ROOT = Path(__file__).parents[1]
 HARMLESS = {"__init__.py", "files.py", "params.py", "paths.py", "plain_yaml.py", "signals.py"}
 
 
-def test_the_recipe_has_the_code_of_every_module_that_a_training_imports():
-    command = "import sys, paramrel.training; print(*sys.modules, sep='\\n')"
+def modules_of(module):
+    """Return the files that importing a module of the package reads, as told from its folder."""
+    command = f"import sys, {module}; print(*sys.modules, sep='\\n')"
     words = [sys.executable, "-c", command]
-    modules = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    names = {name.split(".")[1] for name in modules.split() if name.startswith("paramrel.")}
-    files = {n if (ROOT / "paramrel" / n).is_dir() else f"{n}.py" for n in names}
+    names = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    paths = [name.split(".")[1:] for name in names.split() if name.startswith("paramrel.")]
+    files = [Path(*path) for path in paths]
+    return {
+        f"{file}/__init__.py" if (ROOT / "paramrel" / file).is_dir() else f"{file}.py"
+        for file in files
+    }
+
+
+def test_the_recipe_has_the_code_of_every_module_that_a_training_imports():
+    files = {file.split("/")[0] for file in modules_of("paramrel.training")}
     assert files - HARMLESS <= set(CODE)
     assert all((ROOT / "paramrel" / name).exists() for name in CODE)
+
+
+@pytest.mark.parametrize(
+    ("stage", "module"),
+    [
+        ("train_ahead", "paramrel.ahead"),
+        ("train", "paramrel.evaluation"),
+        ("ablate", "paramrel.ablation"),
+        ("code_time", "paramrel.ablation"),
+    ],
+)
+def test_a_stage_that_trains_depends_on_the_code_that_its_numbers_depend_on(stage, module):
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    covered = [dep.removeprefix("paramrel/") for dep in stages[stage]["deps"]]
+    missing = {
+        file
+        for file in modules_of(module)
+        - HARMLESS
+        - {"results.py", "provenance.py", "metrics/__init__.py"}
+        if not any(file == dep or file.startswith(f"{dep}/") for dep in covered)
+        and not file.startswith("data/")  # what is made of the data is a dependency itself
+    }
+    assert missing == set()
 
 
 def test_the_hash_of_weights_knows_names_types_shapes_and_every_bit():
