@@ -22,7 +22,10 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #ddd; }
 td:first-child, th:first-child { text-align: left; }
 @media (max-width: 40rem) { nav { columns: 1; } }
-@media print { figure, tr { break-inside: avoid; } body { max-width: none; font-size: 10pt; } }
+@media print {
+  figure, tr { break-inside: avoid; } body { max-width: none; font-size: 10pt; }
+  .table { overflow: visible; } table { font-size: 6pt; } th, td { padding: 0 0.3em; }
+}
 """
 
 

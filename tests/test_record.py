@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 HARMLESS = {"__init__.py", "files.py", "params.py", "paths.py", "plain_yaml.py", "signals.py"}
 
 
+@cache
 def modules_of(module):
     """Return the files that importing a module of the package reads, as told from its folder."""
     command = f"import sys, {module}; print(*sys.modules, sep='\\n')"
