@@ -129,7 +129,7 @@ class TrainParams(_Params):
     devices: Count = 1
     num_nodes: Count = 1
     strategy: Literal["auto", "ddp"] = "auto"
-    checkpoint_seconds: float = Field(10.0, ge=0)
+    checkpoint_seconds: float = Field(60.0, ge=0)
 
     @model_validator(mode="after")
     def _divisible(self) -> "TrainParams":
