@@ -30,9 +30,8 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     tables = {name: read_tables(name, params.datasets) for name in OF_DATASETS}
     tables |= {name: read_table(f"results/tables/{name}.csv") for name in OF_STUDY}
     tables["disentangle"] = read_tables("disentangle", params.factors.datasets)
-    tables["mixed"] = pd.concat(
-        read_table(f"results/tables/{name}.csv") for name in params.mixed.datasets
-    )
+    mixed = [read_table(f"results/tables/{name}.csv") for name in params.mixed.datasets]
+    tables["mixed"] = pd.concat(mixed) if mixed else pd.DataFrame()
     tables["runs"] = read_runs(params)
     datasets = [name for grid in params.grids for name in grid.datasets]
     tables["controls"] = pd.DataFrame(
@@ -60,13 +59,16 @@ def quality_scores(quality: pd.DataFrame) -> pd.DataFrame:
 
 
 def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFrame]:
-    """Return what the report prints, by name: mean ± half width of the interval over the seeds."""
+    """Return what the report prints, by name: mean ± half width of the interval over the seeds.
+
+    A study without known factors, or without mixed records, has no table of these.
+    """
     probes = [f"probe_t{time:g}" for time in params.evaluate.probe_times]
     effects = [*dict.fromkeys([*EFFECTS, *probes])]  # `probe_t1` is among both
     scores = quality_scores(tables["quality"])
     of_first = scores[scores["dataset"] == params.datasets[0]]
     weights = ["dataset", "method", "gamma", "lambda"]
-    return {
+    printed = {
         "thesis": thesis_verdicts(tables["code_time"]),
         "worth": worth_verdicts(tables["runs"]),
         "hypotheses": hypothesis_verdicts(tables["known_when"], tables["quality"]),
@@ -88,6 +90,7 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
         ),
         "mixed": _measured(tables["mixed"], ["dataset", "method"]),
     }
+    return {name: table for name, table in printed.items() if not table.empty}
 
 
 def report_sections(params: StudyParams, printed: Tables) -> list[Section]:
@@ -100,6 +103,7 @@ def report_sections(params: StudyParams, printed: Tables) -> list[Section]:
             [
                 _exhibit(entry, printed, names)
                 for entry in part["exhibits"]
+                if entry.get("table") in (None, *printed)
                 for names in _places(entry, params)
             ],
         )
@@ -149,6 +153,8 @@ def _quality_controls(quality: pd.DataFrame) -> pd.DataFrame:
 
 def _disentanglement(table: pd.DataFrame) -> pd.DataFrame:
     """Codes go by their method's name, controls by their own."""
+    if table.empty:
+        return table
     rows = table[table["of"] != "rotated_code"]
     names = rows["method"].where(rows["of"] == "code", rows["of"])
     wide = rows.assign(of=names).pivot_table(
@@ -165,6 +171,8 @@ def _reconstruction(table: pd.DataFrame) -> pd.DataFrame:
 
 def _measured(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Summarise all columns that are measurements: numbers, but neither seed nor N."""
+    if rows.empty:
+        return rows
     rows = rows.dropna(subset="seed")
     numbers = rows.select_dtypes("number").columns.difference(["seed", "n"], sort=False)
     return summarise(rows, by, list(numbers))

@@ -38,8 +38,9 @@ def read_runs(params: StudyParams) -> pd.DataFrame:
 
 
 def read_tables(name: str, datasets: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of results/tables/<name>_<dataset>.csv of all these data sets."""
-    return pd.concat(read_table(f"results/tables/{name}_{dataset}.csv") for dataset in datasets)
+    """Return the rows of results/tables/<name>_<dataset>.csv of all these data sets, if any."""
+    tables = [read_table(f"results/tables/{name}_{dataset}.csv") for dataset in datasets]
+    return pd.concat(tables) if tables else pd.DataFrame()
 
 
 def summarise(rows: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from dvc.repo import Repo
 
 from paramrel import exhibits
 from paramrel.exhibits import HIGHER_IS_BETTER, printed_tables, quality_scores, report_sections
-from paramrel.params import load_params
+from paramrel.params import Grid, load_params
+from paramrel.report import read_tables
 
 ROOT = Path(__file__).parents[1]
 PARAMS = load_params(ROOT / "params.yaml")
@@ -110,3 +111,15 @@ def test_tables_are_printed_whatever_the_number_of_seeds(monkeypatch, seeds):
     printed = printed_tables(tables, PARAMS)
     assert set(printed) == set(TABLES)
     assert all(len(table) for table in printed.values())
+    no_groups = {"disentangle": pd.DataFrame(), "mixed": pd.DataFrame()}
+    fewer = printed_tables(tables | no_groups, PARAMS)
+    assert set(printed) - set(fewer) == {"disentanglement", "mixed"}
+    study = PARAMS.model_copy(
+        update=dict.fromkeys(("factors", "mixed"), Grid(datasets=(), methods=(), seeds=()))
+    )
+    shown = [e.name for part in report_sections(study, fewer) for e in part.exhibits]
+    assert "T1" in shown and "T2" not in shown and "F13" not in shown
+
+
+def test_the_tables_of_no_data_set_are_an_empty_one():
+    assert read_tables("disentangle", []).empty
