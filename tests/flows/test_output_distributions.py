@@ -14,6 +14,7 @@ from paramrel.flows import (
     GaussianFlow,
     bin_centers,
     bin_index,
+    discretized,
 )
 
 BINS = [2, 3, 16, 256]
@@ -50,6 +51,22 @@ def test_log_prob_and_mean_agree_with_the_probabilities_of_the_bins(num_bins):
         torch.testing.assert_close(out.log_prob(centers[k].expand(200)), out.logits[:, k])
     torch.testing.assert_close(out.mean, out.probs @ centers, rtol=1e-4, atol=2e-6)
     torch.testing.assert_close(out.mode, centers[out.probs.argmax(-1)])
+
+
+@pytest.mark.parametrize("block", [1, 1000, 2**18])
+def test_the_mean_and_its_gradients_summed_in_blocks_are_those_of_autograd(block, monkeypatch):
+    out = normals(256)
+    loc, scale = (part.double().view(20, 10).requires_grad_() for part in (out.loc, out.scale))
+
+    def with_gradients():
+        mean = DiscretizedNormal(loc, scale, 256).mean
+        return mean, *torch.autograd.grad(mean.sin().sum(), (loc, scale))
+
+    monkeypatch.setattr(discretized, "BLOCK", block)
+    blocks = with_gradients()
+    monkeypatch.setattr(discretized, "FEW_BINS", 256)
+    for here, autograd in zip(blocks, with_gradients(), strict=True):
+        torch.testing.assert_close(here, autograd, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("num_bins", BINS)
