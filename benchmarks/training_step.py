@@ -5,7 +5,8 @@ minutes a number of threads. It needs MNIST's files. The plain step is what one 
 float32, channels first, PyTorch's group norm, an optimizer and an average that loop over the
 parameters. All steps have the same networks. Each has a process of its own, for memory that one
 keeps would be at hand for the others, and they take turns, so that a busy machine slows all; times
-are a process's own (with one thread), medians of the rounds with the fastest and slowest.
+are a process's own (with one thread), medians of the rounds with the fastest and slowest. Results
+of other processors and numbers of threads stay in the tables.
 """
 
 import sys
@@ -42,6 +43,7 @@ STEPS = {
     "bfloat16": (True, True, True, True, True),
 }
 PARTS = ("convolutions", "data", "encode", "decode")
+KEY = ["dataset", "processor", "threads"]  # of a result
 
 
 def training_step(
@@ -190,15 +192,18 @@ def timings(name: str, rounds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measure(name: str) -> tuple[list[dict], dict]:
-    """Rows of the steps of a data set, and the shares of the step's parts."""
+def measure(name: str) -> tuple[list[dict], list[dict]]:
+    """Rows of the steps of a data set, and a row of the shares of the step's parts."""
     times = timings(name, ROUNDS if name != "digits" else 10 * ROUNDS)
     middle = times.median()
-    threads = torch.get_num_threads()
+    place = {
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
     rows = [
         {
             "dataset": name,
-            "threads": threads,
+            **place,
             "step": step,
             "median_ms": middle[step],
             "fastest_ms": times[step].min(),
@@ -213,45 +218,49 @@ def measure(name: str) -> tuple[list[dict], dict]:
     flops = cost_table(load_dataset(name), NETWORKS[name]).set_index("method")["FLOPs"]
     shares = {
         "dataset": name,
-        "threads": threads,
+        **place,
         "data_in_step": median(times["data"] / times[best]),
         "encoder_in_training_flops": 1 - flops["bfn"] / flops["paramrel"],
         "encoder_in_sampling": median(times["encode"] / (times["encode"] + times["decode"])),
     }
-    return rows, shares
+    return rows, [shares]
 
 
 def draw_figure(steps: pd.DataFrame) -> plt.Figure:
-    steps = steps.assign(panel=steps["dataset"] + ", threads: " + steps["threads"].astype(str))
+    steps = steps.assign(place=steps["processor"] + ", threads: " + steps["threads"].astype(str))
     grid = sns.catplot(
-        steps, kind="bar", x="times_plain", y="step", col="panel", height=2.6,
+        steps, kind="bar", x="times_plain", y="step", col="dataset", row="place", height=2.6,
         aspect=1.4, color=sns.color_palette("colorblind")[0],
     )  # fmt: skip
     grid.refline(x=1)
     grid.set_axis_labels("images/s over those of the plain step", "")
-    grid.set_titles("{col_name}")
+    grid.set_titles("{col_name}, {row_name}")
     return grid.figure
 
 
 def main() -> None:
-    steps, shares = [], []
     for threads in [int(argument) for argument in sys.argv[1:]] or [1]:
         torch.set_num_threads(threads)
         for name in NETWORKS:
-            rows, row = measure(name)
-            steps += rows
-            shares.append(row)
-            print(pd.DataFrame(rows).round(3).to_string(index=False), row, sep="\n", flush=True)
-            write(pd.DataFrame(steps).round(3), pd.DataFrame(shares).round(4))
+            rows, row = (pd.DataFrame(table) for table in measure(name))
+            print(rows.round(3).to_string(index=False), row.to_string(index=False), sep="\n")
+            steps = write("training_step", rows)
+            write("training_shares", row)
+            figure = draw_figure(steps)
+            figure.savefig(RESULTS / "training_step.png", dpi=100, metadata={"Software": None})
+            plt.close(figure)
 
 
-def write(steps: pd.DataFrame, shares: pd.DataFrame) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    steps.to_csv(RESULTS / "training_step.csv", index=False)
-    shares.to_csv(RESULTS / "training_shares.csv", index=False)
-    figure = draw_figure(steps)
-    figure.savefig(RESULTS / "training_step.png", dpi=100, metadata={"Software": None})
-    plt.close(figure)
+def write(name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Put a data set's rows in the place of those that are known; return the whole table."""
+    path = RESULTS / f"{name}.csv"
+    if path.is_file():
+        known = pd.read_csv(path).set_index(KEY)
+        known = known.drop(rows.set_index(KEY).index, errors="ignore").reset_index()
+        rows = pd.concat([known, rows], ignore_index=True)
+    table = rows.round(4).sort_values(KEY, kind="stable")
+    table.to_csv(path, index=False)
+    return table
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from paramrel.params import ModelParams, TrainParams
+from paramrel.progress import Progress
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 # What another process executes; `slow` lengthens every write, so that it is hit more often.
@@ -36,6 +37,16 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr("paramrel.training.VALIDATED", 20)
     monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Return a list that grows with the number of every step that is begun in this process."""
+    steps, original = [], Progress.next_batch
+    monkeypatch.setattr(
+        Progress, "next_batch", lambda self, *a: (steps.append(self.step), original(self, *a))[1]
+    )
+    return steps
 
 
 @pytest.fixture

@@ -23,16 +23,6 @@ def kept(cache):
     return sorted((cache / "resume").glob("*/*.safetensors"))
 
 
-@pytest.fixture
-def steps(monkeypatch):
-    """Return a list that grows with the number of every step that is begun in this process."""
-    steps, original = [], Progress.next_batch
-    monkeypatch.setattr(
-        Progress, "next_batch", lambda self, *a: (steps.append(self.step), original(self, *a))[1]
-    )
-    return steps
-
-
 def train(run):
     return train_run(*run, TINY.model, TINY.train, progress=False)
 

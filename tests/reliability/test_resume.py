@@ -55,15 +55,6 @@ def interrupted(step, monkeypatch, params=EVERY_STEP):
         train(params)
 
 
-def steps_done(monkeypatch):
-    """Return a list that grows with the number of every step that is begun."""
-    steps, original = [], Progress.next_batch
-    monkeypatch.setattr(
-        Progress, "next_batch", lambda self, *a: (steps.append(self.step), original(self, *a))[1]
-    )
-    return steps
-
-
 def checkpoints(cache):
     return sorted((cache / "resume").glob("*/[0-9]*.safetensors"))
 
@@ -105,29 +96,29 @@ def test_a_training_killed_twenty_times_ends_with_the_same_bytes(start, cache, t
 
 
 @pytest.mark.parametrize("step", [1, 3, 7])
-def test_a_resumed_training_repeats_no_step_and_has_the_same_history(step, monkeypatch):
+def test_a_resumed_training_repeats_no_step_and_has_the_same_history(steps, step, monkeypatch):
     weights, history = train()
     interrupted(step, monkeypatch)
-    steps = steps_done(monkeypatch)
+    steps.clear()
     again, same = train()
     assert steps == list(range(step, 8))
     assert again == weights
     assert same.equals(history)
 
 
-def test_an_interrupt_saves_first_and_is_then_a_keyboard_interrupt(cache, monkeypatch):
+def test_an_interrupt_saves_first_and_is_then_a_keyboard_interrupt(steps, cache, monkeypatch):
     weights, _ = train(NEVER)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         crash_at(5, patch, lambda: signal.raise_signal(signal.SIGINT))
         train(NEVER)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert [path.name.split("-")[0] for path in checkpoints(cache)] == [f"{6:012d}"]
-    steps = steps_done(monkeypatch)
+    steps.clear()
     assert train(NEVER)[0] == weights
     assert steps == [6, 7]
 
 
-def test_an_interrupt_in_the_last_step_is_not_forgotten(monkeypatch):
+def test_an_interrupt_in_the_last_step_is_not_forgotten(steps, monkeypatch):
     weights, history = train(NEVER)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         crash_at(7, patch, lambda: signal.raise_signal(signal.SIGINT))
@@ -135,7 +126,7 @@ def test_an_interrupt_in_the_last_step_is_not_forgotten(monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("paramrel.training._row", lambda _: signal.raise_signal(signal.SIGINT) or {})
         train(NEVER.model_copy(update={"evaluations": 1}))
-    steps = steps_done(monkeypatch)
+    steps.clear()
     again, same = train(NEVER)
     assert steps == [] and again == weights and same.equals(history)
 
@@ -169,7 +160,9 @@ Progress.next_batch = next_batch
 
 
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "empty"])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(cache, monkeypatch, capsys, damage):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    steps, cache, monkeypatch, capsys, damage
+):
     weights, _ = train()
     interrupted(5, monkeypatch)
     newest = checkpoints(cache)[-1]
@@ -178,20 +171,22 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(cache, monkeypatch, ca
         content[len(content) // 2] ^= 1
     newest.write_bytes({"truncated": content[:1000], "empty": b""}.get(damage, content))
     newest.with_name(f".1-{newest.name}").write_bytes(b"half of a checkp")
-    steps = steps_done(monkeypatch)
+    steps.clear()
     assert train()[0] == weights
     assert steps == [4, 5, 6, 7]
     line = "the checkpoint of step 5 is damaged; training goes on from step 4\n"
     assert capsys.readouterr().err == line
 
 
-def test_when_both_checkpoints_are_damaged_the_training_starts_again(cache, monkeypatch, capsys):
+def test_when_both_checkpoints_are_damaged_the_training_starts_again(
+    steps, cache, monkeypatch, capsys
+):
     weights, _ = train()
     interrupted(5, monkeypatch)
     assert len(checkpoints(cache)) == 2
     for path in checkpoints(cache):
         path.write_bytes(b"")
-    steps = steps_done(monkeypatch)
+    steps.clear()
     assert train()[0] == weights
     assert steps == list(range(8))
     line = "the checkpoint of step 5 and step 4 is damaged; training starts again\n"
@@ -201,18 +196,18 @@ def test_when_both_checkpoints_are_damaged_the_training_starts_again(cache, monk
 @pytest.mark.parametrize(
     "change", [{"learning_rate": 1e-3}, {"steps": 9}, {"batch_size": 32}, {"accumulate": 2}]
 )
-def test_a_changed_parameter_never_resumes_an_old_model(monkeypatch, change):
+def test_a_changed_parameter_never_resumes_an_old_model(steps, monkeypatch, change):
     interrupted(5, monkeypatch)
-    steps = steps_done(monkeypatch)
+    steps.clear()
     train(EVERY_STEP.model_copy(update=change))
     assert steps[0] == 0
 
 
 @pytest.mark.parametrize("name", ["_code", "prepare_dataset"])
-def test_changed_code_and_changed_data_never_resume_an_old_model(monkeypatch, name):
+def test_changed_code_and_changed_data_never_resume_an_old_model(steps, monkeypatch, name):
     interrupted(5, monkeypatch)
     monkeypatch.setattr(f"paramrel.record.{name}", lambda *_: {"content": "another"})
-    steps = steps_done(monkeypatch)
+    steps.clear()
     train()
     assert steps[0] == 0
 
