@@ -76,11 +76,19 @@ def _check(params: TrainParams, gpu: bool) -> None:
             f"train.devices is {params.devices}, but this machine has "
             f"{torch.cuda.device_count()} GPUs; choose no more, or train.accelerator cpu"
         )
-    if gpu and params.precision == "bf16-mixed" and not torch.cuda.is_bf16_supported(False):
+    if params.precision == "bf16-mixed" and not _computes_in_bfloat16(gpu):
+        name = torch.cuda.get_device_name() if gpu else "this processor"
         raise ValueError(
-            f"train.precision is bf16-mixed, which {torch.cuda.get_device_name()} lacks; "
-            "choose 32-true"
+            f"train.precision is bf16-mixed, which {name} lacks: it would take several times as "
+            "long as single precision; choose 32-true"
         )
+
+
+def _computes_in_bfloat16(gpu: bool) -> bool:
+    """Whether the device has units for bfloat16; PyTorch imitates them slowly elsewhere."""
+    if gpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
 
 
 def _processes() -> int:

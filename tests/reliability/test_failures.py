@@ -171,10 +171,18 @@ def test_what_the_machine_lacks_is_said_before_any_work(monkeypatch, cache, chan
 def test_a_graphics_card_without_bfloat16_is_named(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda _: False)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: False)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Old Card")
-    with pytest.raises(ValueError, match="bf16-mixed, which Old Card lacks; choose 32-true"):
+    with pytest.raises(ValueError, match="bf16-mixed, which Old Card lacks: .* choose 32-true"):
         train(precision="bf16-mixed")
+
+
+def test_a_processor_without_bfloat16_is_told_before_any_work(monkeypatch, cache):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx2": True, "avx512_bf16": False})
+    with pytest.raises(ValueError, match="bf16-mixed, which this processor lacks: .* 32-true"):
+        train(precision="bf16-mixed")
+    assert not (cache / "resume").exists()
 
 
 def test_slurm_tells_how_many_processes_it_started(monkeypatch):
