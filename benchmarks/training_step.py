@@ -233,7 +233,7 @@ def draw_figure(steps: pd.DataFrame) -> plt.Figure:
         aspect=1.4, color=sns.color_palette("colorblind")[0],
     )  # fmt: skip
     grid.refline(x=1)
-    grid.set_axis_labels("images/s over those of the plain step", "")
+    grid.set_axis_labels("images/s, plain step = 1", "")
     grid.set_titles("{col_name}, {row_name}")
     return grid.figure
 
