@@ -13,7 +13,7 @@ from .gaussian import GaussianFlow
 from .tensors import clamp, kl_to_mixture, spread, sum_over_data
 from .theta import GaussianTheta
 
-# Up to so many bins, autograd sums over their edges as fast as `_SumOverEdges`.
+# Up to so many bins, autograd sums over their edges nearly as fast as `_SumOverEdges`.
 FEW_BINS = 32
 # Edges of all variables that are summed at a time: on a CPU they stay in its cache.
 BLOCK, BLOCK_OF_GPU = 2**18, 2**27
