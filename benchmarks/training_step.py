@@ -243,7 +243,12 @@ def main() -> None:
         torch.set_num_threads(threads)
         for name in NETWORKS:
             rows, row = (pd.DataFrame(table) for table in measure(name))
-            print(rows.round(3).to_string(index=False), row.to_string(index=False), sep="\n")
+            print(
+                rows.round(3).to_string(index=False),
+                row.to_string(index=False),
+                sep="\n",
+                flush=True,
+            )
             steps = write("training_step", rows)
             write("training_shares", row)
             figure = draw_figure(steps)
