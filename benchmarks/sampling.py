@@ -20,13 +20,14 @@ from scipy.stats import t as student
 from torch import Generator
 
 from paramrel.data import load_dataset
-from paramrel.generation import predictor, to_pixels
 from paramrel.metrics.extractors import train_classifier
 from paramrel.metrics.fidelity import frechet_distance
-from paramrel.model import build_model
-from paramrel.params import ModelParams, TrainParams
+from paramrel.models.build import build_model
+from paramrel.models.config import ModelParams
 from paramrel.solvers import ancestral, bfn_solver
-from paramrel.training import train
+from paramrel.tasks.sampling import predictor, to_pixels
+from paramrel.training.config import TrainParams
+from paramrel.training.loop import train
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from paramrel.data import load_dataset
 from paramrel.flows import CategoricalFlow, DiscretizedFlow, GaussianFlow
-from paramrel.plots_flows import sampling_laws
+from paramrel.measures.messages import sampling_laws
 from paramrel.solvers import ancestral, bfn_solver, exact_predictor
 
 FLOWS = {

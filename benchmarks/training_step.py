@@ -25,10 +25,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from paramrel.data import Dataset, load_dataset
-from paramrel.devices import keep_freed_memory
-from paramrel.model import FlowAutoencoder, build_model, cost_table
+from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.build import build_model, cost_table
+from paramrel.models.config import ModelParams
 from paramrel.networks import kernels
-from paramrel.params import ModelParams
+from paramrel.training.devices import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
 BATCH, ROUNDS = 128, 5

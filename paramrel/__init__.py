@@ -5,12 +5,12 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
-    "build_model": "paramrel.model",
+    "build_model": "paramrel.models.build",
     "load_dataset": "paramrel.data",
-    "load_pretrained": "paramrel.pretrained",
-    "load_run": "paramrel.runs",
-    "sample": "paramrel.generation",
-    "train_run": "paramrel.runs",
+    "load_pretrained": "paramrel.runs.pretrained",
+    "load_run": "paramrel.runs.run",
+    "sample": "paramrel.tasks.sampling",
+    "train_run": "paramrel.runs.train",
 }
 __all__ = list(_HOMES)
 

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from dvc.repo import Repo
 
-from paramrel.notebooks import KERNEL
+from paramrel.study.notebooks import KERNEL
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "notebooks"

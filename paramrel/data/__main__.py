@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from paramrel.data.digits import write_digits
+from paramrel.data.disk.files import whole_file
 from paramrel.data.listing import list_datasets
 from paramrel.data.registry import prepare_dataset
-from paramrel.files import whole_file
-from paramrel.paths import study_root
+from paramrel.data.sets.digits import write_digits
 
 
 def main(words: list[str] | None = None) -> None:
@@ -21,9 +20,7 @@ def main(words: list[str] | None = None) -> None:
         if arguments.command == "prepare":
             _prepare(arguments.name, arguments.record)
         elif arguments.command == "write-digits":
-            folder = study_root() / "data"
-            folder.mkdir(exist_ok=True)
-            print(write_digits(folder))
+            print(write_digits(arguments.folder))
         else:
             with pd.option_context("display.width", None, "display.max_columns", None):
                 print(list_datasets().to_string(index=False))
@@ -46,7 +43,8 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("prepare", help="download, decode and verify a data set")
     command.add_argument("name", metavar="NAME")
     command.add_argument("--record", type=Path, help="also write what it holds as JSON to here")
-    commands.add_parser("write-digits", help="write the file that data.dvc pins")
+    command = commands.add_parser("write-digits", help="write the file that data.dvc pins")
+    command.add_argument("folder", nargs="?", type=Path, default=Path("data"))
     return parser.parse_args(words)
 
 

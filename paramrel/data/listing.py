@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from paramrel.data.digits import DIGITS, FILE
-from paramrel.data.folders import data_folder
-from paramrel.data.prepared import is_prepared
+from paramrel.data.disk.folders import data_folder
+from paramrel.data.disk.prepared import is_prepared
 from paramrel.data.registry import DATASETS
+from paramrel.data.sets.digits import DIGITS
 from paramrel.data.source import Source
-from paramrel.paths import study_root
 
 
 def list_datasets(root: str | Path | None = None) -> pd.DataFrame:
@@ -43,7 +42,7 @@ def _known(source: Source) -> str:
 
 def _presence(source: Source, root: Path) -> str:
     if source is DIGITS:
-        return "pinned" if (study_root() / "data" / FILE).is_file() else "dvc pull data"
+        return "with the package"
     if is_prepared(source):
         return "prepared"
     if not source.files:

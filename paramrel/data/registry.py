@@ -6,24 +6,23 @@ from pathlib import Path
 
 from torch import Tensor
 
-from paramrel.data.celeba import CELEBA
-from paramrel.data.cifar import CIFAR10
 from paramrel.data.dataset import Dataset, Fields, Split
-from paramrel.data.digits import DIGITS, FILE
-from paramrel.data.dsprites import DSPRITES
+from paramrel.data.disk.folders import data_folder
+from paramrel.data.disk.prepared import Stored, in_memory, open_prepared, prepare
+from paramrel.data.drawn.generated import SCENES, SPRITES
 from paramrel.data.factors import Render
-from paramrel.data.ffhq import FFHQ
-from paramrel.data.folders import data_folder
-from paramrel.data.generated import SCENES, SPRITES
-from paramrel.data.image_folder import PREFIX, image_folder_source
-from paramrel.data.mixed import MIXED_FIELDS, mixed_records
-from paramrel.data.mnist import FASHION_MNIST, MNIST
-from paramrel.data.prepared import Stored, in_memory, open_prepared, prepare
 from paramrel.data.readings import Examples, Reading
-from paramrel.data.shapes3d import SHAPES3D
+from paramrel.data.sets.celeba import CELEBA
+from paramrel.data.sets.cifar import CIFAR10
+from paramrel.data.sets.digits import DIGITS, digits_file
+from paramrel.data.sets.dsprites import DSPRITES
+from paramrel.data.sets.ffhq import FFHQ
+from paramrel.data.sets.image_folder import PREFIX, image_folder_source
+from paramrel.data.sets.mixed import MIXED_FIELDS, mixed_records
+from paramrel.data.sets.mnist import FASHION_MNIST, MNIST
+from paramrel.data.sets.shapes3d import SHAPES3D
+from paramrel.data.sets.text8 import TEXT8
 from paramrel.data.source import PARTS, Source
-from paramrel.data.text8 import TEXT8
-from paramrel.paths import study_root
 
 Entry = tuple[Source, Reading]
 
@@ -72,15 +71,15 @@ DATASETS: dict[str, Entry] = {
 def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
     """Load a data set of the registry, or `image_folder:PATH` with the options named there.
 
-    root: the folder of the files; by default PARAMREL_DATA, and for the digits, which the study
-    pins, `data` in the study's root. What is missing is downloaded, drawn and prepared first.
+    root: the folder of the files; by default PARAMREL_DATA, and for the digits see `digits_file`.
+    What is missing is downloaded, drawn and prepared first.
 
     Raises ValueError for an unknown name or a damaged file, OSError (of it FileNotFoundError) for
     a file that is missing, can't be read or can't be downloaded.
     """
     source, reading = find(name, root)
     if source is DIGITS:
-        stored = in_memory(DIGITS.read(_digits_folder(root) / FILE))
+        stored = in_memory(DIGITS.read(digits_file(root)))
     else:
         stored = open_prepared(source, data_folder(root))
     return Dataset(
@@ -109,7 +108,7 @@ def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, obje
     source, _ = find(name, root)
     if source is not DIGITS:
         return prepare(source, data_folder(root))
-    path = _digits_folder(root) / FILE
+    path = digits_file(root)
     split = DIGITS.read(path).split
     counts = {part: int((split == i).sum()) for i, part in enumerate(PARTS)}
     return {"content": sha256(path.read_bytes()).hexdigest(), **counts}
@@ -126,10 +125,6 @@ def find(name: str, root: str | Path | None = None) -> Entry:
         nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, DATASETS, n=3))
         raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{nearest}")
     return DATASETS[name]
-
-
-def _digits_folder(root: str | Path | None) -> Path:
-    return study_root() / "data" if root is None else Path(root)
 
 
 def _split(stored: Stored, part: int, source: Source, reading: Reading) -> Split:

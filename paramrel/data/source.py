@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paramrel.data.download import File
+from paramrel.data.disk.download import File
+from paramrel.data.disk.files import cause_of
 from paramrel.data.factors import Factors, Render
-from paramrel.files import cause_of
 
 PARTS = ("train", "validation", "test")  # the values 0, 1, 2 of a split
 UNDECIDED = -1  # in a split: to be decided by the example's content

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 
-from paramrel.metrics.inputs import Array, Row, as_array, as_table, constant_columns, draw_seed
+from paramrel.data.arrays import Array, Row, as_array, as_table, constant_columns, draw_seed
 
 Table = tuple[Array, Array]  # codes (N, d) and integer factors (N, F)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.image.fid import NoTrainInceptionV3
 
-from paramrel.metrics.inputs import as_array, as_labels, draw_seed, require_images
+from paramrel.data.arrays import as_array, as_labels, draw_seed, require_images
 
 WIDTH = 64  # features of the small network: few, so that a covariance of 1,000 images has full rank
 

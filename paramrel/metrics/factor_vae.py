@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from paramrel.metrics.inputs import Array, Row, as_array, as_codes, as_table
+from paramrel.data.arrays import Array, Row, as_array, as_codes, as_table
 
 Draw = Callable[[int, int, torch.Generator], Array]  # factor, size, generator → codes (size, d)
 

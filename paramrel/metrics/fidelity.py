@@ -10,8 +10,8 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from paramrel.data.arrays import Array, Row, as_codes, as_labels, draw_seed, require_images
 from paramrel.metrics.extractors import Classifier, Extractor
-from paramrel.metrics.inputs import Array, Row, as_codes, as_labels, draw_seed, require_images
 
 
 def frechet_distance(first: Array, second: Array) -> float:

@@ -7,7 +7,7 @@ from sklearn.metrics import mutual_info_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from paramrel.metrics.inputs import Array, Row, as_table, constant_columns, draw_seed
+from paramrel.data.arrays import Array, Row, as_table, constant_columns, draw_seed
 
 Table = tuple[Array, Array]  # codes (N, d) and integer factors (N, F)
 

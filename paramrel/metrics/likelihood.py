@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from paramrel.data import Dataset, Variable
-from paramrel.fields import each, leaves
+from paramrel.data.fields import each, leaves
 
 
 def independent_pixels_nll(data: Dataset) -> float:

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, label_binarize
 
-from paramrel.metrics.inputs import Array, Row, as_codes, as_labels, constant_columns, draw_seed
+from paramrel.data.arrays import Array, Row, as_codes, as_labels, constant_columns, draw_seed
 
 Split = tuple[Array, Array]  # codes (N, d) and labels (N,)
 Triple = tuple[Array, Array, Array]  # one array for each of train, validation and test

@@ -16,8 +16,8 @@ from torchmetrics.functional.image import (
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
+from paramrel.data.arrays import Array, Row, as_array, require_images, require_same_shape
 from paramrel.metrics.extractors import Extractor, require_sha256
-from paramrel.metrics.inputs import Array, Row, as_array, require_images, require_same_shape
 
 SSIM_WINDOW = 11
 BACKBONES = {"alex": AlexNet_Weights, "vgg": VGG16_Weights, "squeeze": SqueezeNet1_1_Weights}

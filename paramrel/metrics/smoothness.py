@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from paramrel.data.arrays import Row, as_codes
 from paramrel.metrics.extractors import Classifier, Extractor
 from paramrel.metrics.fidelity import frechet_distance
-from paramrel.metrics.inputs import Row, as_codes
 
 Decoder = Callable[[Tensor], Tensor]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from paramrel.metrics.inputs import Array, Row, as_array, draw_seed
+from paramrel.data.arrays import Array, Row, as_array, draw_seed
 
 
 def mean_interval(values: Array) -> Row:

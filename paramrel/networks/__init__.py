@@ -3,7 +3,16 @@
 from paramrel.networks.blocks import CONDITIONING
 from paramrel.networks.encoder import Encoder
 from paramrel.networks.mlp import MLP, MLPEncoder
-from paramrel.networks.packing import FlatPacking, ImagePacking
+from paramrel.networks.packing import FlatPacking, ImagePacking, Packing
 from paramrel.networks.unet import UNet
 
-__all__ = ["CONDITIONING", "MLP", "Encoder", "FlatPacking", "ImagePacking", "MLPEncoder", "UNet"]
+__all__ = [
+    "CONDITIONING",
+    "MLP",
+    "Encoder",
+    "FlatPacking",
+    "ImagePacking",
+    "MLPEncoder",
+    "Packing",
+    "UNet",
+]

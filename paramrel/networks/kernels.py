@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-from paramrel.data.folders import cache_folder
+from paramrel.data.disk.folders import cache_folder
 
 SOURCE = Path(__file__).with_name("norm_silu.cpp")
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC")

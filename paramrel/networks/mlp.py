@@ -8,12 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paramrel.networks.blocks import (
-    Attention,
-    TimeEmbedding,
-    check_conditioning,
-    zero_init,
-)
+from paramrel.networks.blocks import Attention, TimeEmbedding, check_conditioning, zero_init
 
 
 class ResidualMLPBlock(nn.Module):

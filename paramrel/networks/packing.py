@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from paramrel.fields import each, leaves
+from paramrel.data.fields import each, leaves
 
 Shape = tuple[int, ...] | dict[str, tuple[int, ...]]
 Features = int | dict[str, int]
@@ -56,3 +56,6 @@ class FlatPacking:
         sizes = [math.prod(shape) for shape in leaves(self.output_shapes)]
         parts = iter(outputs.split(sizes, 1))
         return each(lambda shape: next(parts).unflatten(1, shape), self.output_shapes)
+
+
+Packing = ImagePacking | FlatPacking

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from paramrel.data import load_dataset
-from paramrel.data.celeba import ATTRIBUTES
-from paramrel.data.folders import cache_folder
+from paramrel.data.disk.folders import cache_folder
+from paramrel.data.sets.celeba import ATTRIBUTES
 
 PARTS = ("train", "validation", "test")
 RANDOM = np.random.default_rng(0)

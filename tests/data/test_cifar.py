@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from paramrel.data import load_dataset
-from paramrel.data.cifar import BATCHES
+from paramrel.data.sets.cifar import BATCHES
 
 RANDOM = np.random.default_rng(0)
 

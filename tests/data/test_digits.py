@@ -11,8 +11,8 @@ import yaml
 from sklearn.datasets import load_digits
 
 from paramrel.data import load_dataset
-from paramrel.data.digits import write_digits
-from paramrel.data.mixed import SUMMARY, summarise
+from paramrel.data.sets.digits import digits_file, write_digits
+from paramrel.data.sets.mixed import SUMMARY, summarise
 from paramrel.data.splits import overlap
 
 ROOT = Path(__file__).parents[2]
@@ -94,18 +94,11 @@ def test_the_summary_of_a_drawn_line_is_what_one_would_measure():
     torch.testing.assert_close(summarise(levels), torch.tensor(expected, dtype=torch.float64))
 
 
-def test_the_default_folder_is_the_data_of_the_study_that_holds_the_working_directory(
-    tmp_path, monkeypatch
-):
-    (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "notebooks").mkdir()
-    write_digits(tmp_path / "data")
-    monkeypatch.chdir(tmp_path / "notebooks")
+def test_outside_a_clone_the_same_bytes_are_made_from_scikit_learn(tmp_path, monkeypatch):
+    monkeypatch.setattr("paramrel.data.sets.digits.PINNED", tmp_path / "nothing")
+    monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path))
+    assert digits_file().read_bytes() == (DATA / "digits.npz").read_bytes()
     assert len(load_dataset("digits").test) == 360
-    (tmp_path / "dvc.yaml").unlink()
-    with pytest.raises(FileNotFoundError, match=r"no dvc\.yaml in .*notebooks or above it"):
-        load_dataset("digits")
 
 
 def test_a_missing_file_is_named_with_the_command_that_fetches_it(tmp_path):

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from paramrel.data.download import TRIES, File, download, fetch
+from paramrel.data.disk.download import TRIES, File, download, fetch
 
 CONTENT = os.urandom(3_000_000)
 CHECKSUM = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from paramrel.data import Factors
-from paramrel.data.generated import sample_combinations
-from paramrel.data.scenes import SCENE_FACTORS
-from paramrel.data.sprites import SPRITE_FACTORS
+from paramrel.data.drawn.generated import sample_combinations
+from paramrel.data.drawn.scenes import SCENE_FACTORS
+from paramrel.data.drawn.sprites import SPRITE_FACTORS
 from paramrel.metrics.factor_vae import factor_vae_score
 
 SMALL = Factors(("a", "b", "c"), (2, 3, 4))

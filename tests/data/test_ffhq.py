@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from paramrel.data import load_dataset
-from paramrel.data.ffhq import FFHQ
+from paramrel.data.sets.ffhq import FFHQ
 
 
 def write_ffhq(root, numbers):
@@ -18,8 +18,8 @@ def write_ffhq(root, numbers):
 
 
 def test_ffhq_is_read_from_its_folders_in_the_order_of_the_numbers(root, monkeypatch):
-    monkeypatch.setattr("paramrel.data.ffhq.TRAINING", 50)
-    monkeypatch.setattr("paramrel.data.ffhq.FFHQ", replace(FFHQ, examples=60))
+    monkeypatch.setattr("paramrel.data.sets.ffhq.TRAINING", 50)
+    monkeypatch.setattr("paramrel.data.sets.ffhq.FFHQ", replace(FFHQ, examples=60))
     write_ffhq(root, range(60))
     dataset = load_dataset("ffhq")
     assert len(dataset.test) == 10 and len(dataset.train) + len(dataset.validation) == 50

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from paramrel.data import DATASETS, load_dataset
-from paramrel.data.mnist import NAMES
+from paramrel.data.sets.mnist import NAMES
 
 RANDOM = np.random.default_rng(0)
 

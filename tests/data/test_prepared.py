@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from paramrel.data.folders import cache_folder
-from paramrel.data.prepared import is_prepared, open_prepared, prepare
+from paramrel.data.disk.folders import cache_folder
+from paramrel.data.disk.prepared import is_prepared, open_prepared, prepare
 from paramrel.data.source import PARTS, UNDECIDED, Original, Source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (90, 2, 3, 4), dtype=np.uint8)

@@ -7,8 +7,8 @@ import torch
 
 from paramrel.data import DATASETS, find, load_dataset
 from paramrel.data.__main__ import main
-from paramrel.data.digits import write_digits
 from paramrel.data.listing import list_datasets
+from paramrel.data.sets.digits import write_digits
 
 PARTS = ("train", "validation", "test")
 DRAWN = [name for name in DATASETS if name.startswith(("scenes", "sprites"))]
@@ -16,7 +16,7 @@ DRAWN = [name for name in DATASETS if name.startswith(("scenes", "sprites"))]
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr("paramrel.data.generated.NUMBER", 100)
+    monkeypatch.setattr("paramrel.data.drawn.generated.NUMBER", 100)
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
-from paramrel.data import raycast
-from paramrel.data.generated import sample_combinations
-from paramrel.data.scenes import _PALETTES, SCENE_FACTORS, render_scenes
+from paramrel.data.drawn import raycast
+from paramrel.data.drawn.generated import sample_combinations
+from paramrel.data.drawn.scenes import _PALETTES, SCENE_FACTORS, render_scenes
 
 PINNED = "64e4ee969e6a32a22ce658346c2f60503327054cf2a859cee41aedca765a323a"
 YAW = math.radians(35)

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 import torch
 
-from paramrel.data.generated import sample_combinations
-from paramrel.data.sprites import RADIUS, SPRITE_FACTORS, _outside, render_sprites
+from paramrel.data.drawn.generated import sample_combinations
+from paramrel.data.drawn.sprites import RADIUS, SPRITE_FACTORS, _outside, render_sprites
 
 PINNED = "730c598636a97b0f1224693f7dd617793b16c0726e4c10cabdf243666f06e219"
 VALUES = sample_combinations(SPRITE_FACTORS, 1000)

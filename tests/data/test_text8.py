@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from paramrel.data import load_dataset
-from paramrel.data.text8 import to_text
+from paramrel.data.sets.text8 import to_text
 
 PARTS = ("train", "validation", "test")
 RANDOM = np.random.default_rng(0)

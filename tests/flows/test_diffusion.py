@@ -6,13 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from paramrel.flows import (
-    DiffusionFlow,
-    DiscretizedNormal,
-    PointMass,
-    bin_centers,
-    draw,
-)
+from paramrel.flows import DiffusionFlow, DiscretizedNormal, PointMass, bin_centers, draw
 
 FLOW = DiffusionFlow()
 

@@ -9,11 +9,7 @@ import torch
 from torch.distributions import Categorical
 from torch.nn.functional import one_hot
 
-from paramrel.flows import (
-    CategoricalFlow,
-    DiscretizedFlow,
-    bin_centers,
-)
+from paramrel.flows import CategoricalFlow, DiscretizedFlow, bin_centers
 
 PROBS = torch.tensor([0.7, 0.2, 0.1])
 ENTROPY = 0.8018  # of PROBS, nats

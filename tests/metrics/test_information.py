@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from paramrel.metrics.information import (
-    active_units,
-    aggregate_information,
-    coding_rate,
-    kl_per_dimension,
-    nats_gained,
-    shuffled_code_difference,
-)
+from paramrel.metrics.information import coding_rate, nats_gained, shuffled_code_difference
+from paramrel.models.information import active_units, aggregate_information, kl_per_dimension
 
 
 def noisy_gaussian(n, mixing, noise, seed=0):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from paramrel.params import ModelParams, TrainParams
-from paramrel.progress import Progress
+from paramrel.models.config import ModelParams
+from paramrel.training.config import TrainParams
+from paramrel.training.progress import Progress
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 # What another process executes; `slow` lengthens every write, so that it is hit more often.
@@ -19,7 +20,7 @@ import torch
 torch.set_num_threads(1)
 import paramrel.training
 from paramrel.runs import save_run, train_run
-paramrel.training.VALIDATED = 20
+paramrel.training.loop.VALIDATED = 20
 if slow:
     sync = os.fsync
     os.fsync = lambda descriptor: (time.sleep(slow), sync(descriptor))
@@ -34,7 +35,7 @@ if os.environ.get("RANK", "0") == "0":
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """Give a test a cache of its own, and return its folder; validate on few examples."""
-    monkeypatch.setattr("paramrel.training.VALIDATED", 20)
+    monkeypatch.setattr("paramrel.training.loop.VALIDATED", 20)
     monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -53,7 +54,7 @@ def steps(monkeypatch):
 def start(cache):
     """Return a function that starts a training in another process, forked from a warm one."""
     context, started = get_context("forkserver"), []
-    context.set_forkserver_preload(["paramrel.runs"])
+    context.set_forkserver_preload(["paramrel.runs.run"])
 
     def start(out, params: TrainParams, method="paramrel", slow=0.0, before="", **environment):
         names = {

@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load
 
-from paramrel.ablation import ablate
-from paramrel.ahead import main, train_ahead
-from paramrel.params import load_params
-from paramrel.progress import Progress
-from paramrel.record import weights_hash
-from paramrel.results import read_json
-from paramrel.runs import save_run, train_run
+from paramrel.runs.record import weights_hash
+from paramrel.runs.run import save_run
+from paramrel.runs.train import train_run
+from paramrel.study.__main__ import main
+from paramrel.study.ablation import ablate
+from paramrel.study.ahead import train_ahead
+from paramrel.study.params import load_params
+from paramrel.study.results import read_json
+from paramrel.training.progress import Progress
 
 TINY = load_params(Path(__file__).parents[1] / "tiny_params.yaml").model_copy(
     update={"methods": ("bfn", "paramrel"), "seeds": (0,), "jobs": 1}
@@ -76,16 +78,16 @@ def test_a_second_call_and_a_saved_run_train_nothing(cache, steps, tmp_path):
 def test_the_command_writes_a_recipe_of_each_run_and_names_what_is_wrong(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("paramrel.ahead.load_params", lambda: TINY)
-    monkeypatch.setattr("paramrel.ahead.study_root", lambda: tmp_path)
-    main(["digits", str(tmp_path / "out")])
+    monkeypatch.setattr("paramrel.study.__main__.load_params", lambda: TINY)
+    monkeypatch.setattr("paramrel.study.__main__.study_root", lambda: tmp_path)
+    main(["ahead", "digits", str(tmp_path / "out")])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "digits-bfn-0.json", "digits-paramrel-0.json",
     }  # fmt: skip
     assert read_json(tmp_path / "out" / "digits-bfn-0.json")["recipe"]
     monkeypatch.setenv("PARAMREL_CACHE", "/dev/null/cache")
     with pytest.raises(SystemExit, match="error: .*PARAMREL_CACHE"):
-        main(["digits", str(tmp_path / "out")])
+        main(["ahead", "digits", str(tmp_path / "out")])
 
 
 def test_an_interrupted_grid_repeats_no_training_and_leaves_nothing_at_its_end(

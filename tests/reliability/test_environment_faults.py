@@ -21,12 +21,12 @@ from PIL import Image
 import paramrel
 from paramrel.data import DATASETS, load_dataset
 from paramrel.data import __main__ as data_command
-from paramrel.data.digits import write_digits
-from paramrel.data.prepared import open_prepared, prepare
+from paramrel.data.disk.prepared import open_prepared, prepare
+from paramrel.data.sets.digits import write_digits
 from paramrel.data.source import UNDECIDED, Original, Source
-from paramrel.notebooks import find_notebooks, write_notebook
-from paramrel.report import Section, write_report
-from paramrel.results import read_json, read_table, write_figure, write_json, write_table
+from paramrel.study.notebooks import find_notebooks, write_notebook
+from paramrel.study.report import Section, write_report
+from paramrel.study.results import read_json, read_table, write_figure, write_json, write_table
 
 resource = pytest.importorskip("resource")  # Windows has no limits of this kind
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 1, 8, 8), dtype=np.uint8)
@@ -164,7 +164,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_the_old_result(tmp_path
     path = tmp_path / "notebooks" / "a.ipynb"
     path.write_text("before")
     code = (
-        "import os, sys\nfrom paramrel.files import whole_file\n"
+        "import os, sys\nfrom paramrel.data.disk.files import whole_file\n"
         "with whole_file(sys.argv[1]) as part:\n    part.write_text('aft')\n    os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code, path]).returncode == 9
@@ -286,7 +286,7 @@ def write_images(folder, value=0):
 
 
 @pytest.mark.parametrize(
-    "stage", ["paramrel.data.images.np.asarray", "paramrel.data.images.np.stack"]
+    "stage", ["paramrel.data.disk.images.np.asarray", "paramrel.data.disk.images.np.stack"]
 )
 def test_too_little_memory_while_decoding_is_told_and_leaves_nothing(
     tmp_path, root, monkeypatch, stage
@@ -311,7 +311,7 @@ def test_times_of_files_never_matter(tmp_path, root, seconds, monkeypatch):
     before = load_dataset("image_folder:faces")
     for path in [*root.rglob("*"), *(tmp_path / "cache").rglob("*")]:
         os.utime(path, (seconds, seconds))
-    monkeypatch.setattr("paramrel.data.image_folder._read", unreadable)
+    monkeypatch.setattr("paramrel.data.sets.image_folder._read", unreadable)
     after = load_dataset("image_folder:faces")
     assert (before.train.x[:] == after.train.x[:]).all()
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from paramrel.model import FlowAutoencoder
-from paramrel.params import ModelParams, TrainParams
-from paramrel.progress import Progress
-from paramrel.record import recipe, resume_folder
-from paramrel.runs import train_run
+from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.config import ModelParams
+from paramrel.runs.record import recipe, resume_folder
+from paramrel.runs.train import train_run
+from paramrel.training.config import TrainParams
+from paramrel.training.progress import Progress
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 PARAMS = TrainParams(steps=6, batch_size=16, evaluations=1, checkpoint_seconds=0)
@@ -143,7 +144,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(monkeypa
 
 
 def test_two_processes_never_train_one_run_at_a_time(monkeypatch):
-    monkeypatch.setattr("paramrel.checkpoint.PATIENCE", 0.1)
+    monkeypatch.setattr("paramrel.training.checkpoint.PATIENCE", 0.1)
     lock = folder().with_suffix(".lock")
     lock.parent.mkdir(parents=True)
     with FileLock(lock):
@@ -196,6 +197,6 @@ def test_slurm_tells_how_many_processes_it_started(monkeypatch):
 def test_more_devices_than_the_machine_has_are_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    monkeypatch.setattr("paramrel.devices._processes", lambda: 2)
+    monkeypatch.setattr("paramrel.training.devices._processes", lambda: 2)
     with pytest.raises(ValueError, match="train.devices is 2, but this machine has 1 GPUs"):
         train(devices=2)

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from paramrel.data import DATASETS, load_dataset
-from paramrel.data.cifar import BATCHES, read_cifar10
-from paramrel.params import load_params
-from paramrel.report import Exhibit, Section, write_report
-from paramrel.results import write_figure
+from paramrel.data.sets.cifar import BATCHES, read_cifar10
+from paramrel.study.params import load_params
+from paramrel.study.report import Exhibit, Section, write_report
+from paramrel.study.results import write_figure
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("paramrel/**/*.py"), *ROOT.glob("benchmarks/*.py")])
@@ -195,7 +195,7 @@ def test_members_of_a_zip_never_leave_it(untouched, name, monkeypatch):
 
 
 def test_an_image_may_not_name_a_place_outside_its_folder(tmp_path):
-    from paramrel.data.celeba import ATTRIBUTES, read_celeba
+    from paramrel.data.sets.celeba import ATTRIBUTES, read_celeba
 
     (tmp_path / "images").mkdir()
     (tmp_path / "secret.jpg").write_bytes(b"secret")

@@ -9,10 +9,12 @@ import torch
 from torch import Generator
 
 from paramrel.data import load_dataset
-from paramrel.methods import METHODS
-from paramrel.model import build_model
-from paramrel.params import ModelParams, TrainParams
-from paramrel.runs import load_run, train_run
+from paramrel.models.build import build_model
+from paramrel.models.config import ModelParams
+from paramrel.models.methods import METHODS
+from paramrel.runs.run import load_run
+from paramrel.runs.train import train_run
+from paramrel.training.config import TrainParams
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 PARAMS = TrainParams(steps=50, batch_size=16, evaluations=50, accelerator="cpu")

@@ -8,10 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from paramrel.params import ModelParams, TrainParams
-from paramrel.progress import Progress
-from paramrel.record import recipe, resume_folder, weights_hash
-from paramrel.runs import train_run
+from paramrel.models.config import ModelParams
+from paramrel.runs.record import recipe, resume_folder, weights_hash
+from paramrel.runs.train import train_run
+from paramrel.training.config import TrainParams
+from paramrel.training.progress import Progress
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 EVERY_STEP = TrainParams(steps=8, batch_size=16, evaluations=3, checkpoint_seconds=0)
@@ -124,7 +125,8 @@ def test_an_interrupt_in_the_last_step_is_not_forgotten(steps, monkeypatch):
         crash_at(7, patch, lambda: signal.raise_signal(signal.SIGINT))
         train(NEVER)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("paramrel.training._row", lambda _: signal.raise_signal(signal.SIGINT) or {})
+        interrupted = lambda _: signal.raise_signal(signal.SIGINT) or {}  # noqa: E731
+        patch.setattr("paramrel.training.loop._row", interrupted)
         train(NEVER.model_copy(update={"evaluations": 1}))
     steps.clear()
     again, same = train(NEVER)
@@ -206,7 +208,7 @@ def test_a_changed_parameter_never_resumes_an_old_model(steps, monkeypatch, chan
 @pytest.mark.parametrize("name", ["_code", "prepare_dataset"])
 def test_changed_code_and_changed_data_never_resume_an_old_model(steps, monkeypatch, name):
     interrupted(5, monkeypatch)
-    monkeypatch.setattr(f"paramrel.record.{name}", lambda *_: {"content": "another"})
+    monkeypatch.setattr(f"paramrel.runs.record.{name}", lambda *_: {"content": "another"})
     steps.clear()
     train()
     assert steps[0] == 0

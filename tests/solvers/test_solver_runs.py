@@ -7,13 +7,7 @@ import torch
 from torch import Generator, nn
 from torch.distributions import Categorical
 
-from paramrel.flows import (
-    CategoricalFlow,
-    CategoricalTheta,
-    GaussianFlow,
-    MixedFlow,
-    OneShotFlow,
-)
+from paramrel.flows import CategoricalFlow, CategoricalTheta, GaussianFlow, MixedFlow, OneShotFlow
 from paramrel.solvers import ancestral, bfn_solver, decode, exact_predictor, inference, invert
 
 FLOW, SHAPE = CategoricalFlow(3), (4, 2, 2)

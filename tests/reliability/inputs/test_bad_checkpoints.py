@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from paramrel.data import load_dataset
-from paramrel.model import build_model
-from paramrel.params import ModelParams, TrainParams
-from paramrel.runs import Run, _hashes, load_run, save_run
+from paramrel.models.build import build_model
+from paramrel.models.config import ModelParams
+from paramrel.runs.run import Run, _hashes, load_run, save_run
+from paramrel.training.config import TrainParams
 
 PARAMS = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 NAME = "model.safetensors"

@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 
 from paramrel.data import DATASETS, load_dataset
-from paramrel.data.digits import write_digits
-from paramrel.data.mnist import NAMES
+from paramrel.data.sets.digits import write_digits
+from paramrel.data.sets.mnist import NAMES
 
 DSPRITES = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 PARTS = ("train", "validation", "test")

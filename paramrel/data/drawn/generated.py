@@ -1,0 +1,67 @@
+"""Sets that are drawn rather than downloaded: scenes and sprites of several sizes."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paramrel.data.drawn.scenes import SCENE_FACTORS, SHAPES, render_scenes
+from paramrel.data.drawn.sprites import SPRITE_FACTORS, SPRITE_SHAPES, render_sprites
+from paramrel.data.factors import Factors, Render
+from paramrel.data.source import UNDECIDED, Original, Source
+
+NUMBER = 60_000  # of all combinations, the same ones at every size
+
+
+def sample_combinations(factors: Factors, number: int) -> Tensor:
+    """Return the values (number, F) of the first combinations of a fixed shuffle of all."""
+    order = np.random.RandomState(0).permutation(factors.combinations)  # frozen by NumPy for ever
+    return factors.from_index(torch.from_numpy(order[:number]))
+
+
+def _read(factors: Factors, render: Render) -> Original:
+    values = sample_combinations(factors, NUMBER)
+    return Original(
+        chunks=(render(part).numpy() for part in values.split(2000)),
+        labels=values[:, factors.names.index("shape")].numpy(),
+        split=np.full(NUMBER, UNDECIDED),
+        factors=values.numpy().astype(np.uint8),
+    )
+
+
+def _source(
+    name: str, size: int, channels: int, draw: Callable[[Tensor, int], Tensor], factors: Factors,
+    **about,
+) -> Source:  # fmt: skip
+    render = partial(draw, size=size)
+    return Source(
+        name=name,
+        examples=NUMBER,
+        shape=(channels, size, size),
+        read=partial(_read, factors, render),
+        factors=factors,
+        render=render,
+        url="generated",
+        licence="Apache 2.0, as this project",
+        **about,
+    )
+
+
+SCENES = {
+    size: _source(
+        f"scenes_{size}", size, 3, render_scenes, SCENE_FACTORS, max_level=255, label_names=SHAPES,
+        citation="Factors after C. Burgess and H. Kim (2018). 3D Shapes Dataset",
+    )
+    for size in (16, 32, 64)
+}  # fmt: skip
+
+
+SPRITES = {
+    size: _source(
+        f"sprites_{size}", size, 1, render_sprites, SPRITE_FACTORS, max_level=1,
+        label_names=SPRITE_SHAPES, citation="Factors after L. Matthey et al. (2017). dSprites",
+    )
+    for size in (16, 32, 64)
+}  # fmt: skip

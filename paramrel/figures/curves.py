@@ -1,0 +1,202 @@
+"""Every figure as a function of a tidy table or of images; one palette throughout the study."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paramrel.figures.palette import COLORS, METHOD_COLORS
+
+
+def learning_curves(history: pd.DataFrame) -> Figure:
+    """Draw the parts of the training loss, and of validation's bound or data term, over steps."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for name, label in {"data": "data term", "rate": "rate", "divergence": "divergence"}.items():
+        left.plot(history["step"], history[f"train_{name}"], marker="o", ms=4, label=label)
+    left.set(title="training, means between evaluations", ylabel="nats per image")
+    bound = {"nll": "bound", "transmission": "transmission", "rate": "rate"}
+    for name, label in (bound if "validation_nll" in history else {"data": "data term"}).items():
+        right.plot(history["step"], history[f"validation_{name}"], marker="o", ms=4, label=label)
+    right.set(title="validation, averaged weights")
+    for axis in (left, right):
+        axis.set(xlabel="step", ylim=(0, None))
+        axis.legend(frameon=False)
+    sns.despine(figure)
+    return figure
+
+
+def likelihood_bars(rows: pd.DataFrame, independent_pixels: float) -> Figure:
+    """Draw what the bound of each method that has one consists of, its seeds as dots."""
+    rows = rows.dropna(subset="nll_bound")
+    parts = {"transmission": COLORS[0], "reconstruction": COLORS[9], "rate": COLORS[1]}
+    means = rows.groupby("method", sort=False)[list(parts)].mean()
+    figure, axis = plt.subplots(figsize=(7, 0.6 * len(means) + 1.4), layout="constrained")
+    left = 0
+    for part, color in parts.items():
+        axis.barh(means.index, means[part], left=left, color=color, label=part, height=0.6)
+        left = left + means[part]
+    axis.plot(rows["nll_bound"], rows["method"], "o", ms=4, color="black", label="total, each seed")
+    axis.axvline(independent_pixels, color="gray", ls="--", label="independent pixels")
+    axis.set(xlabel="bound on −ln p(x), nats per image of the test split")
+    axis.invert_yaxis()
+    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    sns.despine(figure)
+    return figure
+
+
+def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
+    """Draw the accuracy of a linear probe on codes of time s, mean and range over the seeds."""
+    columns = [column for column in rows if column.startswith("probe_t")]
+    long = rows.dropna(subset=columns).melt(["method", "seed"], columns, "time", "accuracy")
+    long["time"] = long["time"].str.removeprefix("probe_t").astype(float)
+    figure, axis = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
+    sns.lineplot(
+        long, x="time", y="accuracy", hue="method", palette=METHOD_COLORS, marker="o",
+        errorbar=("pi", 100), ax=axis,
+    )  # fmt: skip
+    axis.axhline(pixels, color="gray", ls="--", label="pixels")
+    axis.axhline(pca, color="gray", ls=":", label="PCA of the same dimension")
+    axis.set(xlabel="time s of the code (0: prior, 1: data)", ylabel="probe accuracy, test")
+    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    sns.despine(figure)
+    return figure
+
+
+def probes_over_snr(curve: pd.DataFrame) -> Figure:
+    """Draw probe accuracy over the log signal-to-noise ratio, a line a representation."""
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    sns.lineplot(
+        curve, x="log_snr", y="accuracy", hue="representation", style="representation",
+        markers=True, ax=axis,
+    )  # fmt: skip
+    axis.axhline(curve["floor_accuracy"].iloc[0], color="gray", ls=":", label="commonest class")
+    axis.set(xlabel="log signal-to-noise ratio of θ_t (nats)", ylabel="probe accuracy, test")
+    axis.legend(frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure
+
+
+def shuffled_code(rows: pd.DataFrame) -> Figure:
+    """Draw the nats that another example's code adds to the loss, a dot a seed."""
+    rows = rows.dropna(subset="shuffled_code")
+    figure, axis = plt.subplots(
+        figsize=(6, 0.5 * rows["method"].nunique() + 1), layout="constrained"
+    )
+    sns.stripplot(
+        rows, x="shuffled_code", y="method", hue="method", palette=METHOD_COLORS, ax=axis,
+        size=7, alpha=0.7, jitter=False,
+    )  # fmt: skip
+    axis.axvline(0, color="gray", ls="--")
+    axis.set(
+        xlabel="loss with a shuffled code − loss with the true code, nats per image", ylabel=""
+    )
+    sns.despine(figure)
+    return figure
+
+
+def reconstruction_errors(table: pd.DataFrame) -> Figure:
+    """Draw the error of each way of reconstruction over the log-SNR of θ or of the code's θ.
+
+    table: rows of `reconstruction_table`, of one run or of several; a line a method, its range
+    over the seeds shaded. A code without a time is a level across.
+    """
+    floor = table.loc[table["way"] == "mean image", "mse"].mean()
+    panels = {"theta": "θ of time t alone", "code": "code of time s alone"}
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
+    for axis, (way, title) in zip(axes, panels.items(), strict=True):
+        rows = table[table["way"] == way]
+        timed = rows.groupby("method")["time"].transform("nunique") > 1
+        if timed.any():
+            sns.lineplot(
+                rows[timed], x="log_snr", y="mse", hue="method", palette=METHOD_COLORS, marker="o",
+                errorbar=("pi", 100), ax=axis,
+            )  # fmt: skip
+        for method, mse in rows[~timed].groupby("method", sort=False)["mse"].mean().items():
+            axis.axhline(mse, color=METHOD_COLORS[method], lw=1, ls="-.", label=method)
+        axis.axhline(floor, color="gray", ls="--", label="mean image")
+        axis.set(title=title, xlabel="log signal-to-noise ratio of θ (nats)")
+        axis.set_ylabel("mean squared error, test")
+    handles = dict(zip(*reversed(axes[1].get_legend_handles_labels()), strict=True))
+    handles |= dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    for axis in axes:
+        if axis.get_legend():
+            axis.get_legend().remove()
+    figure.legend(
+        handles.values(), handles, loc="outside center right", frameon=False, fontsize="small"
+    )
+    sns.despine(figure)
+    return figure
+
+
+def ablation_planes(rows: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
+    """Draw measurements over the plane of γ and λ, a panel for each named column."""
+    width = (len(columns) + 1) // 2
+    figure, axes = plt.subplots(2, width, figsize=(3.4 * width, 5.2), layout="constrained")
+    for axis, (column, title) in zip(axes.flat, columns.items(), strict=False):
+        _plane(rows, column, axis)
+        axis.set(title=title, xlabel="γ", ylabel="λ")
+    for axis in axes.flat[len(columns) :]:
+        axis.remove()
+    return figure
+
+
+def _plane(rows: pd.DataFrame, column: str, axis: Axes) -> None:
+    plane = rows.pivot_table(column, "lambda", "gamma", dropna=False).sort_index(ascending=False)
+    sns.heatmap(
+        plane, annot=True, fmt=".3g", cmap="crest", cbar=False, square=False, ax=axis,
+        linewidths=1, annot_kws={"fontsize": "small"},
+    )  # fmt: skip
+
+
+def code_time_panels(rows: pd.DataFrame, measures: Mapping[str, str]) -> Figure:
+    """Draw measurements over γ, a row of panels a measure, a column a data set, a line a method.
+
+    Mean and range over the seeds; the scale is symmetric-logarithmic where values span decades.
+    """
+    datasets = list(rows["dataset"].unique())
+    figure, axes = plt.subplots(
+        len(measures), len(datasets), figsize=(3.2 * len(datasets) + 1.6, 2.4 * len(measures)),
+        sharex=True, sharey="row", squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for line, (measure, label) in zip(axes, measures.items(), strict=True):
+        for axis, dataset in zip(line, datasets, strict=True):
+            sns.lineplot(
+                rows[rows["dataset"] == dataset], x="gamma", y=measure, hue="method",
+                style="method", palette=METHOD_COLORS, markers=True, dashes=False,
+                errorbar=("pi", 100), ax=axis,
+            )  # fmt: skip
+            axis.get_legend().remove()
+            axis.set(xlabel="γ", ylabel=label)
+            if rows[measure].abs().max() > 20:
+                axis.set_yscale("symlog", linthresh=1)
+    for axis, dataset in zip(axes[0], datasets, strict=True):
+        axis.set_title(dataset)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    sns.despine(figure)
+    return figure
+
+
+def information_curves(over_time: pd.DataFrame, histories: pd.DataFrame) -> Figure:
+    """Draw rate and information of codes over the log-SNR they are read at, and over training."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
+    columns = {"kl": "rate, nats", "mutual_information": "I(x; z), nats"}
+    for axis, (column, label) in zip(axes, columns.items(), strict=False):
+        sns.lineplot(
+            over_time, x="log_snr", y=column, hue="method", palette=METHOD_COLORS, marker="o",
+            errorbar=("pi", 100), ax=axis,
+        )  # fmt: skip
+        axis.set(xlabel="log signal-to-noise ratio of θ_s (nats)", ylabel=label)
+    axes[1].axhline(over_time["cap"].iloc[0], color="gray", ls="--", label="cap, ln N")
+    sns.lineplot(
+        histories, x="step", y="train_rate", hue="method", palette=METHOD_COLORS, marker="o",
+        errorbar=("pi", 100), ax=axes[2],
+    )  # fmt: skip
+    axes[2].set(xlabel="training step", ylabel="rate in training, nats")
+    for axis in axes:
+        axis.legend(frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure

@@ -1,0 +1,129 @@
+"""Figures of the paper's tasks that are lines and dots: each a function of a tidy table."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from paramrel.figures.palette import METHOD_COLORS
+
+COLORS = METHOD_COLORS | {"pca": "0.35", "pixels": "0.6"}
+
+
+def robust_codes(table: pd.DataFrame) -> Figure:
+    """Draw probe accuracy over the noise of an observation, and with half of it hidden.
+
+    table: rows of `robustness.robust_table`. A row of panels for each way to train the probe; the
+    mean of the seeds and their range; controls in grey.
+    """
+    ways = list(table["trained_on"].unique())
+    figure, axes = plt.subplots(
+        len(ways), 2, figsize=(10.5, 3.6 * len(ways)), sharey=True, layout="constrained",
+        width_ratios=(2, 1), squeeze=False,
+    )  # fmt: skip
+    for (noise, halves), way in zip(axes, ways, strict=True):
+        rows = table[table["trained_on"] == way]
+        style = dict(y="accuracy", hue="method", palette=COLORS, errorbar=("pi", 100))
+        noisy = rows[(rows["hidden"] == "nothing") & (rows["log_snr"] != float("inf"))]
+        sns.lineplot(noisy, x="log_snr", style="method", dashes=False, markers=True, ax=noise,
+                     **style)  # fmt: skip
+        hidden = rows[rows["log_snr"] == float("inf")]
+        sns.pointplot(hidden, x="hidden", dodge=0.6, ls="none", ms=4, err_kws={"lw": 1}, ax=halves,
+                      legend=False, **style)  # fmt: skip
+        for axis in (noise, halves):
+            axis.axhline(rows["floor_accuracy"].mean(), color="gray", ls=":", lw=1)
+        noise.set(title=f"probe trained on {way} images", ylabel="probe accuracy, test")
+        noise.set_xlabel("log signal-to-noise ratio of the observation (nats)")
+        halves.set(xlabel="half that is hidden, the rest clean", title="")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    for axis in axes[:, 0]:
+        axis.get_legend().remove()
+    figure.legend(handles, labels, loc="outside center right", frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure
+
+
+def conditional_accuracy(table: pd.DataFrame) -> Figure:
+    """Draw how often an image shows the class asked for, over how it varies; a dot a seed.
+
+    table: rows of `tasks.conditional_table`; a panel for each source of the codes.
+    """
+    sources = list(table["source"].unique())
+    figure, axes = plt.subplots(
+        1, len(sources), figsize=(4.2 * len(sources) + 1.8, 3.6), sharey=True, sharex=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for axis, source in zip(axes.flat, sources, strict=True):
+        rows = table[table["source"] == source]
+        sns.scatterplot(rows, x="diversity", y="accuracy", hue="method", style="method",
+                        palette=METHOD_COLORS, s=50, ax=axis)  # fmt: skip
+        axis.axhline(rows["accuracy_real"].mean(), color="gray", ls="--", label="test images")
+        axis.axhline(rows["accuracy_floor"].mean(), color="gray", ls=":", label="chance")
+        axis.axvline(1, color="gray", ls="--", lw=1)
+        axis.set(title=f"codes: {source}", xlabel="diversity within a class (test images: 1)")
+        axis.set_ylabel("accuracy of the class asked for")
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    for axis in axes.flat:
+        axis.get_legend().remove()
+    figure.legend(handles, labels, loc="outside center right", frameon=False, fontsize="small")
+    sns.despine(figure)
+    return figure
+
+
+def smoothness(table: pd.DataFrame) -> Figure:
+    """Draw the measures of `tasks.interpolation_table`, a row a method and a dot a seed."""
+    measures = {
+        "path_over_chord": "path over chord (straight: 1)",
+        "label_switches": "label switches a path",
+        "path_length": f"path length at ε = {table['epsilon'].iloc[0]:g}",
+        "midpoint_distance": "Fréchet distance half-way",
+    }
+    methods = table["method"].nunique()
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(12, 0.3 * methods + 1.2), sharey=True, layout="constrained"
+    )
+    for axis, (measure, label) in zip(axes, measures.items(), strict=True):
+        sns.stripplot(table, x=measure, y="method", hue="method", palette=METHOD_COLORS,
+                      jitter=False, size=6, alpha=0.7, ax=axis)  # fmt: skip
+        axis.set(xlabel=label, ylabel="")
+        axis.set_xlim(left=0)
+    floor = table["label_switches_floor"].mean()
+    axes[1].axvline(floor, color="gray", ls="--", lw=1)
+    axes[3].plot(table["endpoint_distance"], table["method"], "|", color="black", ms=10)
+    sns.despine(figure)
+    return figure
+
+
+def moved_to_a_class(table: pd.DataFrame) -> Figure:
+    """Draw the share of images that show the class they are moved to; the seeds' range shaded.
+
+    table: rows of `tasks.manipulation_table`.
+    """
+    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    sns.lineplot(table, x="amount", y="share", hue="method", style="method", dashes=False,
+                 markers=True, palette=METHOD_COLORS, errorbar=("pi", 100), ax=axis)  # fmt: skip
+    axis.set(
+        xlabel="shift of the code along the probe's direction (standard deviations)",
+        ylabel="taken for that class",
+        ylim=(0, 1),
+    )
+    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    sns.despine(figure)
+    return figure
+
+
+def moved_pixels(table: pd.DataFrame) -> Figure:
+    """Draw how much each dimension of the code moves the pixels, the strongest first.
+
+    table: rows of `tasks.traversal_table`; the mean of the seeds and their range.
+    """
+    ranked = table.assign(
+        rank=table.groupby(["method", "seed"])["change"].rank(ascending=False, method="first")
+    )
+    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    sns.lineplot(ranked, x="rank", y="change", hue="method", style="method", dashes=False,
+                 markers=True, palette=METHOD_COLORS, errorbar=("pi", 100), ax=axis)  # fmt: skip
+    axis.set(xlabel="rank of the dimension", ylabel="mean squared change of pixels", ylim=(0, None))
+    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    sns.despine(figure)
+    return figure

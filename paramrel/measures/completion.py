@@ -1,0 +1,63 @@
+"""How well a model completes records: labels from pixels, pixels that fit the label."""
+
+import pandas as pd
+from torch import Generator
+
+from paramrel.data import Dataset
+from paramrel.measures.config import EvaluateParams, GenerateParams
+from paramrel.metrics.extractors import Classifier
+from paramrel.runs.origin import origin
+from paramrel.runs.run import Run
+from paramrel.tasks.completion import complete, likeliest_label
+from paramrel.tasks.sampling import sample
+
+
+def completion_row(
+    run: Run,
+    data: Dataset,
+    classifier: Classifier,
+    evaluate: EvaluateParams,
+    generate: GenerateParams,
+) -> dict[str, float | int | str]:
+    """Measure the whole on the first test records, and its parts given the others.
+
+    classifier: trained on the pixels of the train split; it judges whether the pixels of drawn
+    records are those of their label. What a method cannot do is absent.
+    """
+    model, x = run.model, data.test.x[slice(evaluate.examples)]
+    times, steps, label = evaluate.num_times, generate.sampling_steps, x["label"]
+    row = origin(run, evaluate, generate) | {"n": len(label)}
+    if model.method.no_bound is None:
+        bound = model.nll_bound(x, num_times=times, generator=Generator().manual_seed(run.seed))
+        row |= {"nll_bound": bound.total.mean().item(), "rate": bound.rate.mean().item()}
+        found = likeliest_label(model, x, "label", times, run.seed)
+        row["label_by_bound"] = (found == label).double().mean().item()
+    if model.method.code in ("none", "theta"):
+        generator = Generator().manual_seed(run.seed)
+        rest = {name: field for name, field in x.items() if name != "label"}
+        found = complete(model, rest, steps, generator)["label"]
+        row["label_by_sampling"] = (found == label).double().mean().item()
+    generator = Generator().manual_seed(run.seed)
+    drawn = sample(model, len(label), steps, generator, model.method.samplers[0])
+    recognised = classifier.predict(drawn["pixels"]) == drawn["label"].numpy()
+    return row | {
+        "pixels_recognised": float(recognised.mean()),
+        "judge_sha256": classifier.sha256,
+    }
+
+
+def completion_table(
+    runs: list[Run],
+    data: Dataset,
+    classifier: Classifier,
+    evaluate: EvaluateParams,
+    generate: GenerateParams,
+) -> pd.DataFrame:
+    """Return `completion_row` of several runs, and of the classifier on the true pixels."""
+    x = data.test.x[slice(evaluate.examples)]
+    right = float((classifier.predict(x["pixels"]) == x["label"].numpy()).mean())
+    control = {"dataset": data.name, "method": "classifier", "n": len(x["label"])}
+    control |= {"label_by_bound": right, "label_by_sampling": right, "pixels_recognised": right}
+    control["judge_sha256"] = classifier.sha256
+    rows = [completion_row(run, data, classifier, evaluate, generate) for run in runs]
+    return pd.DataFrame([*rows, control])

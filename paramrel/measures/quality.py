@@ -1,0 +1,185 @@
+"""All runs of a data set side by side: what each code knows and how good its samples are."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from torch import Generator
+from tqdm import tqdm
+
+from paramrel.data import Dataset
+from paramrel.data.arrays import Array
+from paramrel.measures.assessment import (
+    Judges,
+    control_splits,
+    fidelity_table,
+    probes_over_snr,
+    random_splits,
+    references,
+)
+from paramrel.measures.codes import code_splits, parts
+from paramrel.measures.config import QualityParams
+from paramrel.metrics.fidelity import Reference, frechet_distance
+from paramrel.metrics.probes import knn_probe, logistic_probe
+from paramrel.runs.origin import origin
+from paramrel.runs.run import Run
+from paramrel.solvers import ancestral, bfn_solver, inference
+from paramrel.tasks.sampling import predictor, to_pixels
+
+Row = dict[str, float | int | str]
+
+
+PROBES = {"logistic": logistic_probe, "kNN": knn_probe}
+
+
+DISTANCES = {"frechet": "fd", "frechet_infinity": "fd∞", "kernel": "kid"}
+
+
+SHARES = ("precision", "recall")
+
+
+SOLVERS = {
+    "ancestral": ancestral,
+    "ODE, order 1": partial(bfn_solver, order=1),
+    "ODE, order 2": bfn_solver,
+    "SDE, order 2": partial(bfn_solver, stochastic=True),
+}
+
+
+def quality_table(
+    runs: Collection[Run],
+    data: Dataset,
+    judges: Judges,
+    params: QualityParams,
+    measured: Mapping[str, Row],
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return one row for each run, thing measured (`of`) and measure, with its floor and ceiling.
+
+    of: `code`, of s = 1; `samples, self` and `samples, prior`; `model`, for the bound on −ln p(x),
+    nats per image. Before them, without a method, the controls of codes: `pixels` and `pca_<d>`
+    once and without a seed, `random_encoder` (of the first method with a code) once a seed.
+    measure: `logistic accuracy` …, `fd[<extractor>]@N` … data: the runs' data set, cut to the
+    examples that are to be measured. judges: `extractors`, the same ones for all runs.
+    measured: what `evaluate` said of each run, by its key. A number that a method cannot have is
+    NaN, and `note` says why.
+    """
+    known, rows = references(data, judges, params), list(_controls(runs, data, params))
+    for run in tqdm(runs, "runs", disable=not progress):
+        found = [*_sampled(run, known, params), _bound(run, measured[run.key])]
+        if run.model.encoder is not None:
+            found = [*_probed({"code": code_splits(run, data, 1.0)}, data), *found]
+        rows += [origin(run, params) | row for row in found]
+    return pd.DataFrame(rows).astype({"seed": "Int64"})
+
+
+def known_when(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
+    """Probe codes and θ of all times, of the methods params.known_when names; rows as a curve's."""
+    curves = [
+        probes_over_snr(run, data, params.snr_times).assign(**origin(run, params))
+        for run in runs
+        if run.method in params.known_when and run.model.encoder is not None
+    ]
+    return pd.concat(curves) if curves else pd.DataFrame()
+
+
+def solver_curve(
+    runs: Iterable[Run], data: Dataset, judges: Judges, params: QualityParams
+) -> pd.DataFrame:
+    """Compare samples with the test images, for each solver and number of network evaluations.
+
+    Of the methods params.solvers names; codes are read anew from θ at every step. As many samples
+    as test images, in the features of the first judge; a row a run, solver and number.
+    """
+    test, train = to_pixels(data.test.x), to_pixels(data.train.x[: len(data.test)])
+    real = judges[0].features(test)
+    floor = frechet_distance(judges[0].features(train), real)
+    rows = []
+    for run in (run for run in runs if run.method in params.solvers):
+        for (name, solve), number in product(SOLVERS.items(), params.evaluations):
+            generator = Generator().manual_seed(run.seed)
+            predict, shape = (
+                predictor(run.model, generator=generator),
+                run.model.batch_shape(len(test)),
+            )
+            with inference(run.model):
+                x = solve(run.model.flow, predict, shape, number - 1, generator=generator)
+            images = to_pixels(run.model.to_data(x))
+            distance = frechet_distance(judges[0].features(images), real)
+            rows.append(
+                origin(run, params) | {"solver": name, "evaluations": number, "n": len(test)}
+                | {f"fd[{judges[0].name}]": distance, "floor": floor}
+                | {"extractor_sha256": judges[0].sha256}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
+    """Map the test codes of s = 1 to two dimensions, by PCA and by t-SNE.
+
+    Of the methods params.code_space names, the first run each. t-SNE (van der Maaten & Hinton,
+    2008) keeps neighbours, not distances: neither the size of a cluster nor the gap between two
+    means anything.
+    """
+    maps = []
+    first = {run.method: run for run in reversed(list(runs)) if run.model.encoder is not None}
+    for method in params.code_space:
+        if method not in first:
+            continue
+        z = np.asarray(code_splits(first[method], data, 1.0)[2], dtype=np.float64)
+        for name, project in {"PCA": PCA(2), "t-SNE": TSNE(init="pca", random_state=0)}.items():
+            places = pd.DataFrame(project.fit_transform(z), columns=["x", "y"])
+            maps.append(places.assign(method=method, map=name, label=np.asarray(data.test.labels)))
+    return pd.concat(maps) if maps else pd.DataFrame()
+
+
+def _controls(runs: Iterable[Run], data: Dataset, params: QualityParams) -> Iterator[Row]:
+    """Probe what no method was trained for; see `quality_table`."""
+    coded = [run for run in runs if run.model.encoder is not None]
+    firsts = {run.seed: run for run in reversed(coded)}  # of each seed
+    for run in (run for run in coded if firsts[run.seed] is run):
+        controls = control_splits if run is coded[0] else random_splits
+        for row in _probed(controls(run, data), data):
+            of_seed = {"method": "", "seed": run.seed if row["of"] == "random_encoder" else None}
+            yield origin(run, params) | of_seed | row
+
+
+def _probed(codes: Mapping[str, tuple[Array, ...]], data: Dataset) -> Iterator[Row]:
+    labels = [part.labels for part in parts(data)]
+    for name, features in codes.items():
+        for probe, fit in PROBES.items():
+            scores = fit(*zip(features, labels, strict=True))
+            row = partial(_row, name, n=scores["n_test"], note=scores["note"])
+            yield row(f"{probe} accuracy", scores["accuracy"], scores["floor_accuracy"], 1.0)
+            yield row(f"{probe} AUROC", scores["auroc"], 0.5, 1.0)
+
+
+def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Iterator[Row]:
+    for scores in fidelity_table(run, known, params).to_dict("records"):
+        sha256 = {"extractor_sha256": scores["extractor_sha256"]}
+        of = f"samples, {scores['code']}"
+        extractor = scores["metric"].removeprefix("fd")  # [name]@N
+        for key, short in DISTANCES.items():
+            ends = scores[f"{key}_floor"], scores[f"{key}_ceiling"]
+            yield _row(of, short + extractor, scores[key], *ends, scores["n"]) | sha256
+        for key in SHARES:  # the more the better: real images are the ceiling, noise the floor
+            ends = scores[f"{key}_ceiling"], scores[f"{key}_floor"]
+            yield _row(of, key + extractor, scores[key], *ends, scores["n"]) | sha256
+
+
+def _bound(run: Run, known: Row) -> Row:
+    value = known.get("nll_bound", np.nan)
+    note = run.model.method.no_bound or ""
+    row = _row("model", "bound on −ln p(x)", value, np.nan, np.nan, known["n_test"], note)
+    return row | {"parameters_sha256": known["parameters_sha256"]}
+
+
+def _row(
+    of: str, measure: str, value: float, floor: float, ceiling: float, n: int, note: str = ""
+) -> Row:
+    ends = {"floor": floor, "ceiling": ceiling}
+    return {"of": of, "measure": measure, "value": value, **ends, "n": n, "note": note}

@@ -1,0 +1,151 @@
+"""Codes of noisy and of half-hidden images: codes of θ read the observation, of x an image."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Generator, Tensor
+
+from paramrel.data import Dataset
+from paramrel.flows import Flow, Theta
+from paramrel.measures.codes import parts
+from paramrel.measures.config import GenerateParams
+from paramrel.metrics.probes import logistic_probe, pca_codes
+from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.build import build_flow
+from paramrel.models.config import ModelParams
+from paramrel.models.methods import METHODS
+from paramrel.runs.origin import origin
+from paramrel.runs.run import Run
+from paramrel.solvers import times_of_log_snr
+from paramrel.tasks.sampling import require_code
+
+PENALTIES = (0.01, 0.1, 1.0)  # inverse ones, of the probe: chosen on the validation split
+
+
+# θ of an observation (N, ...) and the time (N,) of what is seen → features (N, d).
+Reader = Callable[[Theta, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What an observation lacks: accuracy everywhere, or all of it in one half of the image.
+
+    log_snr: of every pixel that is seen, nats; infinity for that of t = 1.
+    hidden: the half whose pixels are not seen, `right` or `lower`; `nothing` where all are.
+    """
+
+    log_snr: float = float("inf")
+    hidden: str = "nothing"
+
+
+def corruptions(log_snr: Sequence[float]) -> list[Corruption]:
+    """Return noise of each level, then none (the clean observation), then each half hidden."""
+    halves = (Corruption(hidden=half) for half in ("right", "lower"))
+    return [*map(Corruption, log_snr), Corruption(), *halves]
+
+
+def observe(
+    flow: Flow, x: Tensor, corruption: Corruption, generator: Generator
+) -> tuple[Theta, Tensor]:
+    """Return θ of a corrupted observation of x: (N, C, H, W), and the time (N,) of what is seen.
+
+    flow: a Bayesian flow, whose θ holds an accuracy for every pixel. Hidden pixels keep their
+    prior, for the accuracy that they have received is β(0) = 0.
+    """
+    t = times_of_log_snr(flow, torch.tensor([corruption.log_snr])).float()
+    height, width = x.shape[-2:]
+    seen = torch.ones(height, width)
+    if corruption.hidden == "right":
+        seen[:, width // 2 :] = 0
+    elif corruption.hidden == "lower":
+        seen[height // 2 :] = 0
+    theta = flow.sample_theta(x, (t * seen).expand(x.shape), generator=generator)
+    return theta, t.expand(len(x))
+
+
+def mean_image(flow: Flow, theta: Theta, t: Tensor) -> Tensor:
+    """Return the mean of p_I(x | θ) in [-1, 1], (N, C, H, W); 0, grey, where a pixel is hidden."""
+    return flow.network_input(theta, t)[..., 0].clamp(-1, 1)
+
+
+def code_reader(model: FlowAutoencoder, flow: Flow) -> Reader:
+    """Return what a model's code makes of an observation, its mean (N, d).
+
+    A code of θ is read from the θ of the observation, with its time. A code of x was trained on
+    images: it is shown the mean image, which tells more than the most probable one.
+    flow: the observation's, whatever the model's own is. Raises ValueError without a code.
+    """
+    require_code(model)
+
+    @torch.no_grad()
+    def read(theta: Theta, t: Tensor) -> Tensor:
+        if model.method.code == "theta":
+            return model.encode_theta(theta, t).mean
+        image = mean_image(flow, theta, t)
+        if model.method.flow == "diffusion" and model.variables.kind == "binary":
+            image = image / 2  # its two classes are ±½
+        return model.encode(image, torch.ones_like(t)).mean
+
+    return read
+
+
+def robust_rows(
+    data: Dataset, read: Reader, flow: Flow, log_snr: Sequence[float], seed: int
+) -> Iterator[dict[str, float | int | str]]:
+    """Probe what `read` makes of corrupted test images, a row for each corruption and probe.
+
+    trained_on: `clean`, as a classifier that is put to use; or `corrupted`, codes of images that
+    are corrupted in the same way, which asks what the codes still hold.
+    """
+
+    def codes(corruption: Corruption) -> list[Tensor]:
+        generator = Generator().manual_seed(seed)
+        return [read(*observe(flow, part.x, corruption, generator)) for part in parts(data)]
+
+    labels, clean = [part.labels for part in parts(data)], codes(Corruption())
+    for corruption in corruptions(log_snr):
+        seen = codes(corruption)
+        for name, trained in {"clean": clean, "corrupted": seen}.items():
+            splits = zip([*trained[:2], seen[2]], labels, strict=True)
+            row = logistic_probe(*splits, grid=PENALTIES)
+            kept = {key: row[key] for key in ("accuracy", "floor_accuracy", "n_test")}
+            yield vars(corruption) | {"trained_on": name} | kept
+
+
+def robust_table(
+    runs: Sequence[Run], data: Dataset, model: ModelParams, params: GenerateParams
+) -> pd.DataFrame:
+    """Probe the codes of runs, of `pca` of the mean image and of all its `pixels`, on corruptions.
+
+    A row for each method, seed, corruption and probe, at params.progressive_log_snr. All see the
+    same observations for a seed. Runs of methods without a code are left out.
+    """
+    flow, log_snr = build_flow(METHODS["bfn"], data, model), params.progressive_log_snr
+    rows, seeds = [], {}
+    for run in runs:
+        if run.model.encoder is not None:
+            read = code_reader(run.model, flow)
+            known = origin(run, params)
+            rows += [known | row for row in robust_rows(data, read, flow, log_snr, run.seed)]
+        seeds.setdefault(run.seed, origin(run, params))
+    for seed, known in sorted(seeds.items()):
+        for name, read in controls(data, flow, model.code_dim).items():
+            of_control = known | {"method": name}
+            rows += [of_control | row for row in robust_rows(data, read, flow, log_snr, seed)]
+    return pd.DataFrame(rows)
+
+
+def controls(data: Dataset, flow: Flow, code_dim: int) -> dict[str, Reader]:
+    """Return the readers that know no model: all pixels of the mean image, and its PCA."""
+
+    def pixels(theta: Theta, t: Tensor) -> Tensor:
+        return mean_image(flow, theta, t).flatten(1)
+
+    clean = pixels(*observe(flow, data.train.x, Corruption(), Generator().manual_seed(0)))
+
+    def pca(theta: Theta, t: Tensor) -> Tensor:
+        return torch.as_tensor(pca_codes(clean, pixels(theta, t), d=code_dim)[1])
+
+    return {"pca": pca, "pixels": pixels}

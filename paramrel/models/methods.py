@@ -1,0 +1,92 @@
+"""The methods of the study: one model, four choices, a row each."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+FlowName = Literal["bayesian", "diffusion", "one_shot"]
+
+
+Code = Literal["none", "theta", "x", "x_t"]
+
+
+CodeTime = Literal["same", "later", "clean"]
+
+
+RegularizerName = Literal["none", "kl", "mmd", "mutual_information"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One choice of each kind; lambda_ and beta are None where those of params.model count.
+
+    flow: how the parameters θ_t that the decoder sees are made from x.
+    code: what the encoder looks at: the parameters θ_s, the data x, the data and a time (`x_t`,
+        as ParamReL's released code does), or nothing.
+    code_time: when it looks, while the decoder decodes at t: at the `same` time s = t, at a `later`
+        one s ~ U[t, 1], or at s = 1, where θ is `clean`. Codes of x are clean, of x_t the same.
+    regularizer: nothing, β·rate, λ·MMD, or both weighed by γ and λ (`mutual_information`). Without
+        a rate, the code is deterministic: z is the encoder's mean.
+    """
+
+    flow: FlowName
+    code: Code
+    code_time: CodeTime
+    regularizer: RegularizerName
+    summary: str
+    lambda_: float | None = None
+    beta: float | None = None
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether z is drawn from q(z | ·), and so has a finite rate."""
+        return self.regularizer in ("kl", "mutual_information")
+
+    @property
+    def samplers(self) -> tuple[str, ...]:
+        """Where the code of a sample can come from: read from θ itself, or drawn from the prior."""
+        return {"none": ("self",), "theta": ("self", "prior")}.get(self.code, ("prior",))
+
+    @property
+    def no_bound(self) -> str | None:
+        """Why no upper bound on −ln p(x) can be computed; None where one can."""
+        if self.code == "none":
+            return None
+        if not self.stochastic:
+            return "its code is deterministic, so sending it has an infinite rate"
+        if self.code == "x_t":
+            return "its code is another one at every time, and the rate of each had to be paid"
+        return None
+
+
+METHODS = {
+    "ae": Method("one_shot", "x", "clean", "none", "autoencoder"),
+    "vae": Method("one_shot", "x", "clean", "kl", "variational autoencoder", beta=1.0),
+    "beta_vae": Method("one_shot", "x", "clean", "kl", "VAE with its rate weighed by β"),
+    "infovae": Method("one_shot", "x", "clean", "mutual_information", "VAE weighed by γ and λ"),
+    "diffae": Method("diffusion", "x", "clean", "none", "diffusion told a deterministic code of x"),
+    # λ = 0.1, ζ = 1 of the published tables (Wang et al. 2023, arXiv 2306.08757)
+    "infodiffusion": Method("diffusion", "x", "clean", "mmd", "DiffAE, its code matched", 0.1),
+    "bfn": Method("bayesian", "none", "clean", "none", "plain Bayesian Flow Network, no code"),
+    "paramrel": Method(
+        "bayesian", "theta", "later", "mutual_information", "code of a later time s ≥ t"
+    ),
+    "paramrel_same": Method(
+        "bayesian", "theta", "same", "mutual_information", "code and decoder at the same time t"
+    ),
+    "paramrel_clean": Method(
+        "bayesian", "theta", "clean", "mutual_information", "code of the last time s = 1"
+    ),
+    "paramrel_x": Method("bayesian", "x", "clean", "mutual_information", "code of the data x"),
+    "paramrel_xt": Method(
+        "bayesian", "x_t", "same", "mutual_information", "code of the data x and the time t"
+    ),
+}
+
+
+def get_method(name: str) -> Method:
+    """Return a method by name; ValueError for an unknown one, with the nearest name."""
+    if name not in METHODS:
+        nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, METHODS, n=1))
+        raise ValueError(f"method is {name!r}, not one of {', '.join(METHODS)}{nearest}")
+    return METHODS[name]

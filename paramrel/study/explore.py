@@ -1,0 +1,142 @@
+"""A trained model to play with: codes that are moved by hand, decoded from noise that is held."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import PIL.Image
+import torch
+from torch import Generator, Tensor
+
+from paramrel.flows import Theta
+from paramrel.measures.messages import grey
+from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.solvers import decode, inference
+from paramrel.tasks.sampling import predictor
+
+ZOOM = 18  # screen pixels for a pixel
+
+
+@dataclass(frozen=True)
+class Setting:
+    """image: which one; s: the code's time; seed: of the noise; moves: (d,) standard deviations."""
+
+    image: int
+    s: float
+    seed: int
+    moves: tuple[float, ...]
+
+    def moved(self, dimension: int, by: float) -> "Setting":
+        """Return the setting with one dimension of the code moved by so many deviations more."""
+        moves = list(self.moves)
+        moves[dimension] += by
+        return replace(self, moves=tuple(moves))
+
+
+class Look(NamedTuple):
+    """What a setting leads to: pictures (H, W) of expected grey values, 0 white to 1 black.
+
+    image: that the code is of; theta: its θ_s, which the self-encoder read; expected: the mean of
+    all images with this code, as the decoder sees it at t = 0; decoded: the one of this noise.
+    """
+
+    image: Tensor
+    theta: Tensor
+    expected: Tensor
+    decoded: Tensor
+
+
+class Explorer:
+    """Codes of binary images x: (N, 1, H, W), read, moved and decoded.
+
+    spread: (d,) standard deviation of each dimension over the codes of s = 1 of all x.
+    steps: of the solver that decodes.
+    """
+
+    def __init__(self, model: FlowAutoencoder, x: Tensor, steps: int):
+        self.model, self.x, self.steps = model, x, steps
+        self.spread = self._code(x, 1.0).std(0)
+
+    def start(self, image: int) -> Setting:
+        """Return the setting of an image's own code of s = 1."""
+        return Setting(image, 1.0, 0, (0.0,) * len(self.spread))
+
+    def look(self, setting: Setting) -> Look:
+        """Read the code of θ_s, move it, decode it; equal settings give equal pictures."""
+        flow, x = self.model.flow, self.x[[setting.image]]
+        z = self._code(x, setting.s) + torch.tensor([setting.moves]) * self.spread
+        s = None if self.model.method.code_time == "same" else setting.s  # as it was trained
+        predict, prior = predictor(self.model, z, s), flow.prior(x.shape)
+        generator = Generator().manual_seed(setting.seed)
+        noise = torch.randn(prior.logits.shape, generator=generator)
+        with inference(self.model):
+            expected = predict(prior, torch.zeros(1))
+            decoded = decode(flow, predict, noise, self.steps).float()
+        pictures = (x.float(), grey(self._theta(x, setting.s)), grey(expected), decoded)
+        return Look(*(picture[0, 0] for picture in pictures))
+
+    def strongest(self, setting: Setting, number: int) -> list[int]:
+        """Return the dimensions whose moves by ±3 deviations change the expected picture most."""
+
+        def change(dimension: int) -> float:
+            low, high = (self.look(setting.moved(dimension, by)).expected for by in (-3.0, 3.0))
+            return (high - low).abs().sum().item()
+
+        return sorted(range(len(self.spread)), key=change, reverse=True)[:number]
+
+    def _theta(self, x: Tensor, s: float) -> Theta:
+        """θ_s from the same noise at every s, so that it moves smoothly."""
+        times = torch.full((len(x),), s)
+        return self.model.flow.sample_theta(x, times, Generator().manual_seed(0))
+
+    def _code(self, x: Tensor, s: float) -> Tensor:
+        with inference(self.model):
+            return self.model.encode_theta(self._theta(x, s), torch.full((len(x),), s)).mean
+
+
+def strip(looks: Iterable[Look], *parts: str) -> dict[str, Tensor]:
+    """Return the named pictures of looks as rows (N, 1, H, W) by name, for `image_rows`."""
+    looks = list(looks)
+    return {part: torch.stack([getattr(look, part) for look in looks])[:, None] for part in parts}
+
+
+def controls(explorer: Explorer) -> widgets.Widget:
+    """Return sliders for image, s, noise and every dimension of the code, above what they show."""
+    sliders = {
+        "image": widgets.IntSlider(0, 0, len(explorer.x) - 1, description="image"),
+        "s": widgets.FloatSlider(1.0, min=0.0, max=1.0, step=0.05, description="code time s"),
+        "seed": widgets.IntSlider(0, 0, 20, description="noise seed"),
+    }
+    moves = [
+        widgets.FloatSlider(0.0, min=-3.0, max=3.0, step=0.25, description=f"z{i}")
+        for i in range(len(explorer.spread))
+    ]
+    reset = widgets.Button(description="moves to 0")
+    pictures = Look(*(widgets.Image(format="png") for _ in Look._fields))
+
+    def draw(_: object = None) -> None:
+        values = {name: slider.value for name, slider in sliders.items()}
+        look = explorer.look(Setting(**values, moves=tuple(slider.value for slider in moves)))
+        for picture, pixels in zip(pictures, look, strict=True):
+            picture.value = png(pixels)
+
+    for slider in (*sliders.values(), *moves):
+        slider.observe(draw, "value")
+    reset.on_click(lambda _: [slider.set_trait("value", 0.0) for slider in moves])
+    draw()
+    half = (len(moves) + 1) // 2
+    columns = ([*sliders.values(), reset], moves[:half], moves[half:])
+    captions = map(widgets.Label, ("image", "θ_s, which is read", "expected from z", "decoded"))
+    shown = [widgets.VBox(pair) for pair in zip(captions, pictures, strict=True)]
+    return widgets.VBox([widgets.HBox([*map(widgets.VBox, columns)]), widgets.HBox(shown)])
+
+
+def png(picture: Tensor) -> bytes:
+    """Return a picture (H, W), 0 white to 1 black, enlarged, as the bytes of a PNG file."""
+    levels = (255 * (1 - picture)).round().byte()
+    large = levels.repeat_interleave(ZOOM, 0).repeat_interleave(ZOOM, 1)
+    file = io.BytesIO()
+    PIL.Image.fromarray(large.numpy(force=True)).save(file, format="png")
+    return file.getvalue()

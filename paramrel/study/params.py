@@ -1,0 +1,215 @@
+"""params.yaml as typed parameters: every number that a person may want to change."""
+
+from difflib import get_close_matches
+from io import StringIO
+from itertools import product
+from operator import attrgetter
+from pathlib import Path
+from reprlib import repr as shortened
+from typing import Annotated
+
+from pydantic import (
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from ruamel.yaml import YAML
+
+from paramrel.data import DATASETS
+from paramrel.data.disk.files import whole_file
+from paramrel.measures.config import (
+    DisentangleParams,
+    EvaluateParams,
+    GenerateParams,
+    QualityParams,
+)
+from paramrel.models.config import (
+    Count,
+    Distinct,
+    Gamma,
+    Lambda,
+    MethodName,
+    ModelParams,
+    Params,
+    Seed,
+    Some,
+    one_of,
+)
+from paramrel.models.methods import METHODS
+from paramrel.networks.blocks import lowest_size
+from paramrel.study.paths import study_root
+from paramrel.study.plain_yaml import read_yaml
+from paramrel.training.config import TrainParams
+
+DatasetName = Annotated[str, one_of(DATASETS)]
+
+
+class AblationParams(Params):
+    """A grid over the weights of the objective, and over whose code they weigh."""
+
+    datasets: Some[DatasetName]
+    methods: Some[MethodName]
+    gammas: Some[Gamma]
+    lambdas: Some[Lambda]
+    seeds: Some[Seed]
+    steps: Count
+
+    @field_validator("methods")
+    @classmethod
+    def _have_the_weights(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        for method in methods:
+            if METHODS[method].regularizer != "mutual_information":
+                raise ValueError(f"{method} has no code that γ and λ weigh")
+        return methods
+
+
+class Grid(Params):
+    """Runs: every combination of these; none where nothing is named."""
+
+    datasets: Distinct[DatasetName]
+    methods: Distinct[MethodName]
+    seeds: Distinct[Seed]
+
+
+class StudyParams(Params):
+    """All of params.yaml."""
+
+    datasets: Some[DatasetName]
+    methods: Some[MethodName]
+    seeds: Some[Seed]
+    types: Grid
+    factors: Grid
+    mixed: Grid
+    threads: int = Field(ge=1, le=256)
+    jobs: int = Field(ge=1, le=256)
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    quality: QualityParams
+    disentangle: DisentangleParams
+    generate: GenerateParams
+    ablation: AblationParams
+    code_time: AblationParams
+
+    @property
+    def processes(self) -> int:
+        """How many trainings run side by side."""
+        return max(1, self.jobs // self.threads)
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """All groups of runs, the main one first."""
+        main = Grid(datasets=self.datasets, methods=self.methods, seeds=self.seeds)
+        return main, self.types, self.factors, self.mixed
+
+    @property
+    def runs(self) -> list[tuple[str, str, int]]:
+        """Data set, method and seed of every run of the study."""
+        return [
+            run for grid in self.grids for run in product(grid.datasets, grid.methods, grid.seeds)
+        ]
+
+    @model_validator(mode="after")
+    def _one_group_each(self) -> "StudyParams":
+        names = [name for grid in self.grids for name in grid.datasets]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"{', '.join(sorted(twice))} stands in two of the groups datasets, types, factors "
+                "and mixed; name it in one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "StudyParams":
+        """Find what no single number shows, before any work."""
+        grids = (*self.grids, self.ablation, self.code_time)
+        for name in {name: None for grid in grids for name in grid.datasets}:
+            source, reading = DATASETS[name]
+            if len(source.shape) == 3 and reading.kind != "mixed":
+                lowest_size(source.shape[1:], len(self.model.channels))
+            training = int(source.examples * source.shares[0])
+            if self.train.batch_size > training:
+                raise ValueError(
+                    f"train.batch_size = {self.train.batch_size} is larger than the training split "
+                    f"of {name}, about {training} examples"
+                )
+        for part, whole in (
+            ("train.evaluations", "train.steps"),
+            ("generate.images", "generate.reconstructed"),
+        ):
+            few, many = (attrgetter(place)(self) for place in (part, whole))
+            if few > many:
+                raise ValueError(f"{part} = {few} is more than {whole} = {many}; lower it")
+        return self
+
+
+def load_params(path: str | Path | None = None) -> StudyParams:
+    """Read and check params.yaml, by default the study's.
+
+    Raises ValueError, which says all that is wrong in it, or OSError where it can't be read.
+    """
+    path = Path(path) if path else study_root() / "params.yaml"
+    return _parse(path.read_bytes(), path.name)
+
+
+def _parse(content: bytes, name: str) -> StudyParams:
+    try:
+        return StudyParams.model_validate(read_yaml(content.decode("utf-8-sig")))
+    except ValidationError as error:
+        sentences = [_sentence(fault) for fault in error.errors()]
+        more = f"; and {len(sentences) - 5} more" if len(sentences) > 5 else ""
+        raise ValueError(f"{name}: {'; '.join(sentences[:5])}{more}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _sentence(fault: dict) -> str:
+    """Where a fault stands, what is wrong, and what is allowed."""
+    *section, name = fault["loc"] or ("it",)
+    place = ".".join(map(str, fault["loc"])) or "the file"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+        return message if not fault["loc"] else f"{place}: {message}"
+    if fault["type"] != "extra_forbidden":
+        return f"{place} = {shortened(fault['input'])}: {message}"
+    fields = StudyParams.model_fields
+    for part in section:
+        fields = fields[part].annotation.model_fields
+    allowed = [field.alias or key for key, field in fields.items()]
+    nearest = get_close_matches(str(name), allowed, 1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"allowed: {', '.join(allowed)}"
+    place = place if len(place) < 80 else f"{place[:80]}…"
+    return f"{place} is not a known parameter; {hint}"
+
+
+def profiles() -> dict[str, Path]:
+    """Return the larger studies that ship with the package, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.yaml"))}
+
+
+def use_profile(name: str) -> None:
+    """Write a profile's numbers over those of params.yaml; comments and all other numbers stay.
+
+    ValueError for an unknown name, or for a profile that does not fit the rest of the file,
+    which is then left as it was.
+    """
+    if name not in profiles():
+        raise ValueError(f"there is no profile {name!r}, only {', '.join(profiles())}")
+    path, editor = study_root() / "params.yaml", YAML()
+    editor.width = 1000
+    content = path.read_bytes()
+    _parse(content, path.name)
+    params = editor.load(content)
+    for key, value in editor.load(profiles()[name].read_text(encoding="utf-8")).items():
+        if isinstance(value, dict):
+            params[key].update(value)
+        else:
+            params[key] = value
+    changed = StringIO()
+    editor.dump(params, changed)
+    _parse(changed.getvalue().encode(), f"{path.name} with the profile {name}")
+    with whole_file(path) as part:
+        part.write_text(changed.getvalue(), encoding="utf-8", newline="\n")

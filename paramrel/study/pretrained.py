@@ -1,0 +1,55 @@
+"""Make the trained models that come with the repository, and their cards in data.dvc."""
+
+import yaml
+
+from paramrel.data.disk.files import whole_file
+from paramrel.measures.config import EvaluateParams
+from paramrel.measures.evaluation import Row, evaluate
+from paramrel.models.config import ModelParams
+from paramrel.runs.pretrained import METHODS, SEED, place
+from paramrel.runs.run import Run, save_run
+from paramrel.runs.train import train_run
+from paramrel.study.paths import study_root
+from paramrel.training.config import TrainParams
+
+TRAIN = TrainParams(steps=1000)  # the validation loss rises after that
+MEASURED = ("n_test", "nll_bound", "shuffled_code", "probe_t1")
+
+
+def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> None:
+    """Train the models of a data set, keep them below data/, write their cards into data.dvc.
+
+    The same seed gives the same bytes on the same machine.
+    """
+    for method in METHODS[dataset]:
+        run, _ = train_run(dataset, method, SEED, model, train)
+        path = place(dataset, method)
+        save_run(run, study_root() / path.parent)
+        _write_card(path.relative_to("data").as_posix(), card(run))
+
+
+def card(run: Run) -> Row:
+    """Return where a model comes from and what it measures on the test split, in nats per image.
+
+    nll_bound: on −ln p(x); shuffled_code: what another image's code adds to the loss; probe_t1:
+    accuracy of a linear probe on codes of s = 1.
+    """
+    row = evaluate(run, EvaluateParams())
+    origin = {
+        "title": f"{run.method} on {run.dataset}, {run.model.method.summary}",
+        "command": f"python -m paramrel.study pretrain {run.dataset}",
+        "seed": run.seed,
+        "steps": run.train.steps,
+        "parameters": sum(p.numel() for p in run.model.parameters()),
+    }
+    measured = {name: float(f"{row[name]:.4g}") for name in MEASURED if name in row}
+    return origin | measured | {"n_test": row["n_test"]}
+
+
+def _write_card(name: str, entry: Row) -> None:
+    path = study_root() / "data.dvc"
+    pinned = yaml.safe_load(path.read_text(encoding="utf-8"))
+    pinned["meta"][name] = entry
+    text = yaml.safe_dump(pinned, sort_keys=False, allow_unicode=True, width=100)
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")

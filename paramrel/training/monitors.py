@@ -1,0 +1,43 @@
+"""Whether a code is alive: what collapses, and what a collapse costs, in one row."""
+
+import torch
+from torch import Generator
+
+from paramrel.data.fields import count
+from paramrel.models.autoencoder import Data, FlowAutoencoder, draw
+from paramrel.models.information import aggregate_information
+from paramrel.models.objective import mmd, mmd_z_score
+
+MATCHED = 1000  # codes that are compared with the prior, at most: the memory grows with the square
+
+
+@torch.no_grad()
+def monitors(
+    model: FlowAutoencoder, x: Data, generator: Generator, num_times: int = 8
+) -> dict[str, float]:
+    """Measure the code of s = 1 on examples x, N ≥ 2 in any order but sorted; empty without one.
+
+    shuffled_code: nats per example that the code of another example costs the decoder; 0 where it
+    ignores the code. mmd, mmd_z: distance of the codes from N(0, I), and that distance in standard
+    deviations of a matched code's. And of a stochastic code, in nats: kl, its rate; active_units,
+    how many dimensions have a rate above 0.01; mutual_information of x and z among these examples,
+    which cannot exceed mutual_information_cap = ln N.
+
+    num_times: at which shuffled_code is estimated.
+    """
+    if model.encoder is None:
+        return {}
+    shuffled = model.shuffled_code_loss(x, num_times, generator)
+    posterior = model.encode(x, torch.ones(count(x), device=model.device), generator)
+    z = draw(posterior, generator)
+    row = {"shuffled_code": shuffled.mean().item()}
+    if model.method.stochastic:
+        information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
+        names = ("kl", "active_units", "mutual_information", "mutual_information_cap")
+        row |= {name: information[name] for name in names}
+    z = z[:MATCHED]
+    prior = torch.randn(z.shape, generator=generator, device=z.device)
+    return row | {
+        "mmd": mmd(z, prior).item(),
+        "mmd_z": mmd_z_score(z, prior, generator=generator),
+    }

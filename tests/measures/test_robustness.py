@@ -1,0 +1,118 @@
+"""Corrupted observations: what is seen of them, and who reads it."""
+
+import pytest
+import torch
+
+from paramrel.data import load_dataset
+from paramrel.data.subset import subset
+from paramrel.measures.config import GenerateParams
+from paramrel.measures.robustness import (
+    Corruption,
+    code_reader,
+    corruptions,
+    mean_image,
+    observe,
+    robust_table,
+)
+from paramrel.models.build import build_flow, build_model
+from paramrel.models.config import ModelParams
+from paramrel.models.methods import METHODS
+from paramrel.runs.run import Run
+from paramrel.training.config import TrainParams
+
+SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
+DATASETS = ("digits", "digits_discretized", "digits_continuous")
+HALVES = {"right": (..., slice(4, None)), "lower": (..., slice(4, None), slice(None))}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def observed(dataset, corruption, number=400):
+    data = load_dataset(dataset)
+    flow, x = build_flow(METHODS["bfn"], data, SMALL), data.train.x[:number]
+    return (flow, x, *observe(flow, x, corruption, seeded()))
+
+
+def test_the_corruptions_are_every_level_then_none_then_each_half():
+    found = [(c.log_snr, c.hidden) for c in corruptions((-1.0, 2.0))]
+    infinity = float("inf")
+    seen = [(-1.0, "nothing"), (2.0, "nothing"), (infinity, "nothing")]
+    assert found == [*seen, (infinity, "right"), (infinity, "lower")]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_hidden_pixels_keep_their_prior_and_the_others_tell_the_image(dataset, half):
+    flow, x, theta, t = observed(dataset, Corruption(hidden=half))
+    image = mean_image(flow, theta, t)
+    assert (t == 1).all() and not image[HALVES[half]].any()
+    seen = torch.ones(8, 8, dtype=bool)
+    seen[HALVES[half]] = False
+    truth = x if x.is_floating_point() else 2.0 * x - 1
+    assert (image - truth)[..., seen].abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("level", [-2.0, 1.0])
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_an_observation_has_the_log_snr_that_was_asked_for(dataset, level):
+    """The signal-to-noise ratio of the natural parameter, measured on many pixels."""
+    flow, x, theta, t = observed(dataset, Corruption(level), number=1000)
+    assert flow.log_snr(t[:1]).item() == pytest.approx(level, abs=1e-4)
+    if dataset == "digits":
+        evidence = (theta.logits[..., 1] - theta.logits[..., 0]) * (2 * x - 1)  # N(2β, 4β)
+        snr = evidence.mean() ** 2 / evidence.var()
+    else:
+        ratio = (theta.mean * x).sum() / x.square().sum()
+        snr = ratio**2 / (theta.mean - ratio * x).var()
+    assert snr.log().item() == pytest.approx(level, abs=0.05)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("method", [m for m, row in METHODS.items() if row.code != "none"])
+def test_a_code_of_theta_sees_theta_and_a_code_of_x_sees_the_mean_image(method, dataset):
+    flow, _, theta, t = observed(dataset, Corruption(-1.0), number=6)
+    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    read = code_reader(model, flow)(theta, t)
+    with torch.no_grad():
+        if METHODS[method].code == "theta":
+            expected = model.encode_theta(theta, t).mean
+        else:
+            image = mean_image(flow, theta, t)
+            halved = METHODS[method].flow == "diffusion" and dataset == "digits"
+            expected = model.encode(image / 2 if halved else image, torch.ones(6)).mean
+    assert torch.equal(read, expected) and read.shape == (6, 4)
+
+
+@pytest.mark.parametrize("method", ["paramrel_x", "diffae", "vae"])
+def test_a_code_of_x_reads_a_certain_image_as_it_reads_the_data(method):
+    """θ that is all but certain: the mean image is the image, and so is the code."""
+    flow, _, theta, t = observed("digits", Corruption(), number=6)
+    certain = theta.map(lambda logits: 100 * (logits - logits.mean(-1, keepdim=True)).sign())
+    model = build_model(method, load_dataset("digits"), SMALL).eval()
+    with torch.no_grad():
+        expected = model.encode((certain.logits[..., 1] > 0).long(), torch.ones(6)).mean
+    torch.testing.assert_close(code_reader(model, flow)(certain, t), expected)
+
+
+def test_a_method_without_a_code_reads_nothing():
+    flow, *_ = observed("digits", Corruption(), number=2)
+    with pytest.raises(ValueError, match="no code"):
+        code_reader(build_model("bfn", load_dataset("digits"), SMALL), flow)
+
+
+def test_the_table_has_every_code_and_control_on_every_corruption():
+    data = subset(load_dataset("digits"), 200)
+    runs = [
+        Run("digits", method, 0, build_model(method, data, SMALL).eval(), TrainParams())
+        for method in ("bfn", "paramrel")
+    ]
+    table = robust_table(runs, data, SMALL, GenerateParams(progressive_log_snr=(-1.0,)))
+    assert set(table["method"]) == {"paramrel", "pca", "pixels"}
+    assert (table.groupby(["method", "trained_on"]).size() == 4).all()
+    assert table["accuracy"].between(0, 1).all() and (table["n_test"] == 200).all()
+    clean = table[(table["log_snr"] == float("inf")) & (table["hidden"] == "nothing")]
+    assert (clean.groupby("method")["accuracy"].nunique() == 1).all()  # the two probes are one
+    pixels = clean[clean["method"] == "pixels"]["accuracy"].iloc[0]
+    assert pixels > 0.6 > 2 * clean["floor_accuracy"].max()

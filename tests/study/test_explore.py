@@ -1,0 +1,95 @@
+"""The sliders draw, and what they draw is what they say."""
+
+import io
+
+import ipywidgets as widgets
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from paramrel.data import load_dataset
+from paramrel.models.config import ModelParams
+from paramrel.runs.train import train_run
+from paramrel.study.explore import Explorer, Look, controls, png
+from paramrel.training.config import TrainParams
+
+SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    params = TrainParams(steps=30, batch_size=64, evaluations=1)
+    model = train_run("digits", "paramrel", 0, SMALL, params, progress=False)[0].model
+    return Explorer(model, load_dataset("digits").test.x[:20], steps=3)
+
+
+def parts(widget, kind):
+    """Return all widgets of a kind inside another, from left to right."""
+    if isinstance(widget, kind):
+        return [widget]
+    return [found for child in getattr(widget, "children", ()) for found in parts(child, kind)]
+
+
+def sliders(view):
+    return {s.description: s for s in parts(view, (widgets.IntSlider, widgets.FloatSlider))}
+
+
+def test_there_is_a_slider_for_the_image_the_time_the_noise_and_every_dimension(explorer):
+    names = ["image", "code time s", "noise seed", "z0", "z1", "z2", "z3"]
+    assert list(sliders(controls(explorer))) == names
+
+
+@pytest.mark.parametrize(
+    ("slider", "value", "changed"),
+    [
+        ("image", 3, {"image", "theta", "expected"}),
+        ("code time s", 0.3, {"theta", "expected"}),
+        ("noise seed", 7, {"decoded"}),
+        ("z2", 3.0, {"expected"}),
+    ],
+)
+def test_moving_a_slider_redraws_what_depends_on_it_and_nothing_else(
+    explorer, slider, value, changed
+):
+    view = controls(explorer)
+    before = [picture.value for picture in parts(view, widgets.Image)]
+    sliders(view)[slider].value = value
+    after = [picture.value for picture in parts(view, widgets.Image)]
+    found = {n for n, a, b in zip(Look._fields, before, after, strict=True) if a != b}
+    assert changed <= found <= changed | {"decoded"}
+
+
+def test_the_button_brings_the_first_pictures_back(explorer):
+    view = controls(explorer)
+    before = [picture.value for picture in parts(view, widgets.Image)]
+    sliders(view)["z0"].value = 2.0
+    parts(view, widgets.Button)[0].click()
+    assert sliders(view)["z0"].value == 0
+    assert [picture.value for picture in parts(view, widgets.Image)] == before
+
+
+def test_a_picture_is_a_png_in_which_one_is_black():
+    shown = np.asarray(PIL.Image.open(io.BytesIO(png(torch.tensor([[0.0, 1.0]])))))
+    assert set(shown[:, : shown.shape[1] // 2].flat) == {255}
+    assert set(shown[:, shown.shape[1] // 2 :].flat) == {0}
+
+
+def test_a_move_counts_in_standard_deviations_of_the_codes(explorer):
+    setting = explorer.start(2)
+    assert setting.moved(1, 2.0).moved(1, -0.5).moves == (0.0, 1.5, 0.0, 0.0)
+    generator = torch.Generator().manual_seed(0)
+    codes = explorer.model.encode(explorer.x, torch.ones(20), generator).mean
+    torch.testing.assert_close(explorer.spread, codes.std(0))
+
+
+def test_the_strongest_dimension_is_the_one_that_the_decoder_is_made_to_listen_to(explorer):
+    only = Explorer(explorer.model, explorer.x, steps=3)
+    only.spread[[0, 1, 3]] = 0.0
+    assert only.strongest(only.start(0), 1) == [2]
+
+
+def test_equal_settings_give_equal_pictures(explorer):
+    setting = explorer.start(5).moved(0, 1.0)
+    for once, again in zip(explorer.look(setting), explorer.look(setting), strict=True):
+        assert torch.equal(once, again)

@@ -1,0 +1,195 @@
+"""params.yaml: what is refused, and how it is said."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paramrel.study.__main__ import main
+from paramrel.study.params import StudyParams, load_params, profiles
+
+ROOT = Path(__file__).parents[2]
+
+
+def written(folder, **changes):
+    """Write params.yaml with changes like {"train.steps": 5} and return its path."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for place, value in changes.items():
+        section, *rest = place.split(".")
+        if rest:
+            params[section][rest[0]] = value
+        else:
+            params[section] = value
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "tests/tiny_params.yaml"])
+def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
+    stated = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    for name, field in StudyParams.model_fields.items():
+        if isinstance(stated[name], dict):
+            known = {f.alias or key for key, f in field.annotation.model_fields.items()}
+            assert set(stated[name]) == known
+    assert load_params(ROOT / path).model_dump(by_alias=True, mode="json") == stated
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"methods": ["bfm"]},
+            "methods.0 = 'bfm': not one of ae, .* did you mean 'bfn'",
+        ),
+        (
+            {"datasets": ["digit"]},
+            "datasets.0 = 'digit': not one of .* did you mean 'digits'",
+        ),
+        ({"datasets": []}, "datasets"),
+        ({"seeds": [0, 0]}, "seeds = .*twice"),
+        ({"train.step": 5}, "train.step is not a known parameter; did you mean 'steps'"),
+        ({"epochs": 5}, "epochs is not a known parameter; allowed: datasets"),
+        ({"train.steps": 0}, "train.steps = 0: .*greater than or equal to 1"),
+        ({"train.steps": "many"}, "train.steps = 'many'"),
+        ({"model.gamma": 1.2}, "model.gamma = 1.2: .*less than or equal to 1"),
+        ({"model.lambda": -1}, "model.lambda = -1"),
+        ({"model.conditioning": "film"}, "model.conditioning = 'film'"),
+        ({"model.blocks": [1]}, "blocks"),
+        ({"train.precision": "8-bit"}, "train.precision = '8-bit'"),
+        ({"train.strategy": "fsdp"}, "train.strategy = 'fsdp'"),
+        ({"train.accumulate": 3}, "batch_size 128 must be a multiple of accumulate × .* = 3"),
+        ({"train.devices": 5}, "batch_size 128 must be a multiple of .* = 5"),
+        ({"train.accumulate": 128}, "and at least twice accumulate"),
+        ({"ablation.methods": ["paramrle"]}, "did you mean 'paramrel'"),
+        (
+            {"ablation.methods": ["bfn"]},
+            "ablation.methods = .*: bfn has no code that γ",
+        ),
+        ({"code_time.methods": ["vae"]}, "vae has no code that γ and λ weigh"),
+        ({"model.beta": 0}, "model.beta = 0: .*greater than 0"),
+        ({"ablation.gammas": [0.5, 2]}, "ablation.gammas.1 = 2"),
+        ({"evaluate.probe_times": [1.5]}, "evaluate.probe_times.0 = 1.5"),
+        ({"model.channels": [16, 20]}, "model.channels.1 = 20: .*multiple of 8"),
+        ({"model.channels": [16] * 5, "model.blocks": [1] * 5}, "channels has 5 .* divisible by"),
+        ({"model.channels": [8] * 9}, "model.channels = .*at most 8 items"),
+        ({"model.sigma_1": 1e-9}, "model.sigma_1 = 1e-09: .*greater than or equal to 0.0001"),
+        ({"model.beta_1": float("inf")}, "model.beta_1 = inf: .*finite number"),
+        ({"model.beta": float("nan")}, "model.beta = nan: .*finite number"),
+        ({"train.learning_rate": float("nan")}, "train.learning_rate = nan: .*finite number"),
+        ({"evaluate.probe_times": [0.5, float("nan")]}, "probe_times.1 = nan: .*finite number"),
+        ({"train.steps": True}, "train.steps = True: true and false are not numbers"),
+        ({"seeds": [True]}, "seeds = .*true and false are not numbers"),
+        ({"seeds": [2**32]}, "seeds.0 = 4294967296: .*less than 4294967296"),
+        ({"seeds": list(range(101))}, "seeds = .*at most 100 items"),
+        ({"threads": 1000}, "threads = 1000: .*less than or equal to 256"),
+        ({"train.batch_size": 1258}, r"batch_size = 1258 is larger than .* digits, about 1257"),
+        ({"train.steps": 4}, r"train.evaluations = 8 is more than train.steps = 4; lower it"),
+        ({"generate.images": 30, "generate.reconstructed": 20}, "generate.images = 30 is more"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_allowed(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=f"params.yaml: .*{message}"):
+        load_params(written(tmp_path, **changes))
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("train: [", encoding="utf-8")
+    with pytest.raises(ValueError, match="params.yaml: it is not YAML"):
+        load_params(path)
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("- 1", encoding="utf-8")
+    with pytest.raises(ValueError, match="params.yaml"):
+        load_params(path)
+
+
+def test_the_command_says_what_is_wrong_in_one_line_and_fails(tmp_path, monkeypatch, capsys):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path)
+    main(["check"])
+    assert (
+        capsys.readouterr().out
+        == f"params.yaml is valid: {len(load_params().runs)} runs of 600 steps\n"
+    )
+    written(tmp_path, methods=["bfm"])
+    with pytest.raises(SystemExit, match="error: params.yaml: methods.0 = 'bfm': not one of"):
+        main(["check"])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="params.yaml"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_every_group_adds_the_product_of_its_parts_to_the_runs(tmp_path):
+    none = {"datasets": [], "methods": [], "seeds": []}
+    two = {"datasets": ["scenes_16"], "methods": ["vae"], "seeds": [3, 4]}
+    path = written(
+        tmp_path,
+        datasets=["digits"],
+        methods=["bfn"],
+        seeds=[0],
+        types=none,
+        factors=two,
+        mixed=none,
+    )
+    assert load_params(path).runs == [
+        ("digits", "bfn", 0),
+        ("scenes_16", "vae", 3),
+        ("scenes_16", "vae", 4),
+    ]
+
+
+def test_a_data_set_in_two_groups_is_refused(tmp_path):
+    twice = {"datasets": ["digits"], "methods": ["bfn"], "seeds": [0]}
+    with pytest.raises(ValueError, match="digits stands in two of the groups"):
+        load_params(written(tmp_path, datasets=["digits"], types=twice))
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_a_profile_replaces_its_numbers_and_keeps_the_comments_and_all_others(
+    name, tmp_path, monkeypatch
+):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(before, encoding="utf-8")
+    main(["use", name])
+    after = (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    assert load_params().runs != load_params(ROOT / "params.yaml").runs
+    assert load_params().generate == load_params(ROOT / "params.yaml").generate
+    assert [s for s in before.splitlines() if s.startswith("#")] == [
+        s for s in after.splitlines() if s.startswith("#")
+    ]
+
+
+def test_an_unknown_profile_is_refused_and_changes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(SystemExit, match="there is no profile 'minst', only mnist, paper, quick"):
+        main(["use", "minst"])
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps: 600 ", r"line \d+: 'steps' stands there for the second time"),
+        ("step: &a 1", "train.step is not a known parameter"),
+        ("ema_decays: *a", "it is not YAML: found undefined alias 'a'"),
+        ("rest: !!python/name:os.system x", r"line \d+: the tag .*os.system is not allowed"),
+    ],
+)
+def test_what_yaml_readers_take_silently_is_refused(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    content = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(content.replace("\nevaluate:", f"  {text}\n\nevaluate:"), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"params.yaml: {message}"):
+        load_params(path)

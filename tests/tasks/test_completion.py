@@ -1,0 +1,86 @@
+"""Records of which a part is known."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Generator
+
+from paramrel.data import load_dataset
+from paramrel.figures.images import draws_by_label
+from paramrel.measures.completion import completion_table
+from paramrel.measures.config import EvaluateParams, GenerateParams
+from paramrel.metrics.extractors import train_classifier
+from paramrel.models.build import build_model
+from paramrel.models.config import ModelParams
+from paramrel.runs.run import Run
+from paramrel.tasks.completion import complete, likeliest_label
+from paramrel.training.config import TrainParams
+
+MIXED = load_dataset("digits_mixed")
+KNOWN = {name: MIXED.test.x[name][:4] for name in ("pixels", "summary")}
+
+
+def untrained(method, data=MIXED):
+    torch.manual_seed(0)
+    return build_model(method, data, ModelParams(code_dim=4, mlp_width=16)).eval()
+
+
+@pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_clean"])
+def test_known_fields_come_back_as_they_are_and_the_others_are_drawn(method):
+    once, again = (
+        complete(untrained(method), KNOWN, 3, Generator().manual_seed(0)) for _ in range(2)
+    )
+    for name, x in KNOWN.items():
+        assert torch.equal(once[name], x)
+    assert once["label"].shape == (4,) and once["label"].dtype == torch.long
+    assert torch.equal(once["label"], again["label"])
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "known", "message"),
+    [
+        ("bfn", "digits", KNOWN, "one field, so there is nothing to complete"),
+        ("vae", "digits_mixed", KNOWN, "read from whole records"),
+        ("paramrel_x", "digits_mixed", KNOWN, "read from whole records"),
+        ("bfn", "digits_mixed", {}, r"known = \[\] must be some, but not all, of the fields"),
+        ("bfn", "digits_mixed", {"sound": KNOWN["pixels"]}, "known = .'sound'. must be some"),
+        ("bfn", "digits_mixed", MIXED.test.x[:2], "must be some, but not all"),
+    ],
+)
+def test_what_cannot_be_completed_is_refused_with_the_reason(method, data, known, message):
+    with pytest.raises(ValueError, match=message):
+        complete(untrained(method, load_dataset(data)), known, 2, Generator())
+
+
+def test_the_likeliest_label_is_that_of_the_least_bound():
+    target = torch.tensor([3, 0, 9])
+    model = SimpleNamespace(
+        variables={"label": SimpleNamespace(levels=10)},
+        nll_bound=lambda x, num_times, generator: SimpleNamespace(
+            total=(x["label"] - target).abs()
+        ),
+    )
+    x = {"label": torch.zeros(3, dtype=torch.long)}
+    assert torch.equal(likeliest_label(model, x, "label", 2, 0), target)
+
+
+def test_drawn_records_are_sorted_by_label_and_a_label_never_drawn_is_empty():
+    pixels = torch.arange(3.0).view(3, 1, 1, 1)
+    rows = draws_by_label({"pixels": pixels, "label": torch.tensor([7, 2, 7])}, "bfn", 2)
+    assert list(rows) == ["bfn, 1", "bfn, 2"]
+    assert [row[7].item() for row in rows.values()] == [0, 2]
+    assert [row[2].item() for row in rows.values()] == [1, 1]
+    assert rows["bfn, 1"][0].item() == -1
+
+
+def test_the_table_holds_every_run_what_it_can_do_and_the_classifier_as_control():
+    train = MIXED.train.x[:100]
+    judge = train_classifier(train["pixels"], train["label"], Generator().manual_seed(0), steps=2)
+    runs = [Run("digits_mixed", m, 0, untrained(m), TrainParams()) for m in ("paramrel", "vae")]
+    numbers = EvaluateParams(num_times=1).model_copy(update={"examples": 8})
+    steps = GenerateParams(sampling_steps=2)
+    table = completion_table(runs, MIXED, judge, numbers, steps).set_index("method")
+    assert table["nll_bound"].notna().tolist() == [True, True, False]
+    assert table["label_by_sampling"].notna().tolist() == [True, False, True]
+    assert table["pixels_recognised"].between(0, 1).all() and (table["n"] == 8).all()
