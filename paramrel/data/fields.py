@@ -1,9 +1,12 @@
 """One field or many: data are tensors, records of several fields are dicts of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+
+Data = Tensor | dict[str, Tensor]  # (B, ...), or of each field of records
 
 
 def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
@@ -23,3 +26,24 @@ def leaves(tree: Any) -> list[Any]:
 def count(x: Tensor | Mapping[str, Tensor]) -> int:
     """Return the number of examples in x: (B, ...), or a dict of fields (B, ...)."""
     return len(leaves(x)[0])
+
+
+def moved(x: Data, device: torch.device | str) -> Data:
+    """Return x on a device."""
+    return each(lambda part: part.to(device), x)
+
+
+def batches(x: Any, size: int) -> Iterator[Data]:
+    """Yield the examples of x, (N, ...), in order, `size` at a time; x is anything one can slice.
+
+    Data sets that stay on disk are read batch by batch.
+    """
+    number = count(x) if isinstance(x, Mapping) else len(x)
+    for start in range(0, number, size):
+        rows = slice(start, start + size)
+        yield each(lambda part: part[rows], x)  # noqa: B023, which is called at once
+
+
+def joined(parts: Sequence[Data]) -> Data:
+    """Return batches one after another, (N, ...): the inverse of `batches`."""
+    return each(lambda *of_field: torch.cat(of_field), *parts)

@@ -5,8 +5,8 @@ from torch import Generator, Tensor
 from torch.distributions import Normal
 
 from paramrel.data import Dataset, Split
-from paramrel.data.fields import count
-from paramrel.models.autoencoder import Data, FlowAutoencoder
+from paramrel.data.fields import Data, count
+from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.runs.run import Run
 
 BATCH = 125  # images that are drawn or encoded at once: what the caches of a CPU can hold

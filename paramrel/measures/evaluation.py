@@ -8,13 +8,13 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Variable, load_dataset
-from paramrel.data.fields import each, leaves
+from paramrel.data.fields import Data, each, leaves
 from paramrel.data.subset import subset
 from paramrel.measures.codes import codes, parts
 from paramrel.measures.config import EvaluateParams
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.models.autoencoder import Data, draw
+from paramrel.models.autoencoder import draw
 from paramrel.models.information import aggregate_information
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run

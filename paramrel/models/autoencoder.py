@@ -11,17 +11,16 @@ from torch.distributions import Distribution, Normal
 from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Variable
-from paramrel.data.fields import count, each, leaves
+from paramrel.data.fields import Data, count, each, leaves
 from paramrel.flows import Flow, Theta, bin_centers, bin_index
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import Method
 from paramrel.models.objective import method_weights, mmd, rate
 from paramrel.networks import Packing
 
-Data = Tensor | dict[str, Tensor]  # (B, ...), or of each field of records
-
-
 Outputs = Distribution | dict[str, Distribution]
+
+BATCH_VALUES = 2**18  # of the data, in a batch that is measured or drawn
 
 
 class Loss(NamedTuple):
@@ -85,6 +84,15 @@ class FlowAutoencoder(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+    def generator(self, seed: int) -> Generator:
+        """Return a seeded generator on the model's device: what every function here draws with."""
+        return Generator(self.device).manual_seed(seed)
+
+    @property
+    def batch_size(self) -> int:
+        """How many examples are measured or drawn at once: what the caches of a CPU can hold."""
+        return max(BATCH_VALUES // self.num_dimensions, 1)
 
     @property
     def num_dimensions(self) -> int:

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor
 
 from paramrel.data.arrays import Array, as_codes, as_labels
-from paramrel.data.fields import each
-from paramrel.models.autoencoder import Data, FlowAutoencoder
+from paramrel.data.fields import Data, each
+from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.tasks.reconstruction import mean_code, reconstruct_from_noise
 from paramrel.tasks.sampling import Noise, decode_codes, require_code
 

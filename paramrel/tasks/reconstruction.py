@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from paramrel.data.fields import count
+from paramrel.data.fields import Data, count
 from paramrel.flows import Flow, OneShotFlow, PointMass
-from paramrel.models.autoencoder import Data, FlowAutoencoder
+from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.solvers import Inversion, invert, times_of_log_snr
 from paramrel.tasks.sampling import predictor, run_sampler
 

@@ -6,9 +6,9 @@ from typing import Literal, Protocol
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import count, each
+from paramrel.data.fields import Data, count, each
 from paramrel.flows import CategoricalFlow, Flow, MixedFlow, Theta
-from paramrel.models.autoencoder import Data, FlowAutoencoder, Outputs, draw
+from paramrel.models.autoencoder import FlowAutoencoder, Outputs, draw
 from paramrel.solvers import Predictor, ancestral, bfn_solver, decode, inference
 
 Solver = Literal["ancestral", "bfn_solver"]

@@ -20,8 +20,9 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from paramrel.data import Dataset
+from paramrel.data.fields import Data
 from paramrel.data.subset import subset
-from paramrel.models.autoencoder import Data, FlowAutoencoder, Loss, NLLBound
+from paramrel.models.autoencoder import FlowAutoencoder, Loss, NLLBound
 from paramrel.training.checkpoint import Checkpoints, write_whole
 from paramrel.training.config import TrainParams
 from paramrel.training.devices import (

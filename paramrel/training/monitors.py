@@ -3,8 +3,8 @@
 import torch
 from torch import Generator
 
-from paramrel.data.fields import count
-from paramrel.models.autoencoder import Data, FlowAutoencoder, draw
+from paramrel.data.fields import Data, count
+from paramrel.models.autoencoder import FlowAutoencoder, draw
 from paramrel.models.information import aggregate_information
 from paramrel.models.objective import mmd, mmd_z_score
 
