@@ -8,11 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution, Normal
-from torch.nn.functional import one_hot
 
-from paramrel.data import Dataset, Variable
+from paramrel.data import Dataset
 from paramrel.data.fields import Data, count, each, leaves
-from paramrel.flows import Flow, Theta, bin_centers, bin_index
+from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import Method
 from paramrel.models.objective import method_weights, mmd, rate
@@ -113,13 +112,11 @@ class FlowAutoencoder(nn.Module):
             raise ValueError(
                 f"x holds examples of shape {shape}, but this model is built for {self.data_shape}"
             )
-        if self.method.flow != "diffusion":
-            return x
-        return each(lambda part: part if part.is_floating_point() else part - 0.5, x)
+        return self.flow.from_data(x)
 
     def to_data(self, x: Data) -> Data:
         """Return x from the flow as the data are; x̂ may lie between or beyond them."""
-        return each(_to_data, self.variables, x)
+        return self.flow.to_data(x)
 
     def encode_theta(self, theta: Theta, s: Tensor) -> Normal:
         """Return q(z | θ_s, s), (B, d), from parameters that one already has; s: (B,)."""
@@ -137,19 +134,15 @@ class FlowAutoencoder(nn.Module):
         """
         x = self.to_flow(x)
         if self.method.code == "x":
-            return self._posterior(self._features(x), torch.ones_like(s))
+            return self._posterior(self.flow.certain_input(x), torch.ones_like(s))
         if self.method.code == "x_t":
-            return self._posterior(self._features(x), s)
+            return self._posterior(self.flow.certain_input(x), s)
         return self.encode_theta(self.flow.sample_theta(x, s, generator=generator), s)
 
     def _posterior(self, features: Data, s: Tensor) -> Normal:
         mean, log_std = self.encoder(self.packing.pack(features), self.flow.log_snr(s))
         std = log_std.float().exp() if self.method.stochastic else torch.zeros_like(mean.float())
         return Normal(mean.float(), std, validate_args=False)
-
-    def _features(self, x: Data) -> Data:
-        """Data as the network input of a θ that is certain of them: (*x.shape, num_inputs)."""
-        return each(_certain_input, self.variables, x, self.flow.num_inputs)
 
     def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Outputs:
         """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d), t, s: (B,)."""
@@ -236,6 +229,7 @@ class FlowAutoencoder(nn.Module):
         if self.method.no_bound:
             raise ValueError(f"this method has no bound on −ln p(x): {self.method.no_bound}")
         x = self.to_flow(x)
+        self.flow.check(x)
         shared, kl = self._shared_code(x, generator)
         losses = []
         for t in _stratified_times(count(x), num_times, generator, self.device):
@@ -252,6 +246,7 @@ class FlowAutoencoder(nn.Module):
         end = torch.ones_like(t)
         theta, z, s = self._step(x, end, shared, generator)
         out = self.output_distribution(theta, z, end, s)
+        self.flow.check_output(out)
         transmission = torch.stack(losses).mean(0)
         reconstruction = self.flow.reconstruction_loss(x, out)
         return NLLBound(self.flow.prior_loss(x), transmission, reconstruction, kl)
@@ -266,6 +261,7 @@ class FlowAutoencoder(nn.Module):
         that of s = 1, or of the `same` time. The examples stand in any order but sorted, B ≥ 2.
         """
         x = self.to_flow(x)
+        self.flow.check(x)
         shared, _ = self._shared_code(x, generator)
         differences = []
         for t in _stratified_times(count(x), num_times, generator, self.device):
@@ -302,22 +298,6 @@ def draw(posterior: Normal, generator: Generator | None = None) -> Tensor:
     """Return a reparameterised sample of a Normal, (B, d)."""
     noise = torch.randn(posterior.mean.shape, generator=generator, device=posterior.mean.device)
     return posterior.mean + posterior.stddev * noise
-
-
-def _to_data(variable: Variable, x: Tensor) -> Tensor:
-    if not x.is_floating_point():
-        return x
-    if variable.kind == "binary":
-        return (x > 0).long()
-    x, bins = x.clamp(-1, 1), variable.levels
-    return x if bins is None else bin_centers(bins, x)[bin_index(x, bins)]
-
-
-def _certain_input(variable: Variable, x: Tensor, num_inputs: int) -> Tensor:
-    """Values themselves; classes one-hot as −1 and 1, of two classes the second alone."""
-    if x.is_floating_point():
-        return x.unsqueeze(-1)
-    return 2.0 * one_hot(x, variable.levels)[..., -num_inputs:] - 1
 
 
 def _like(mask: Tensor, tensor: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from paramrel.data import Dataset, Variable
 from paramrel.data.fields import each, leaves
 from paramrel.flows import (
+    BinaryDiffusionFlow,
     CategoricalFlow,
     DiffusionFlow,
     DiscretizedFlow,
@@ -67,7 +68,7 @@ def build_flow(method: Method, data: Dataset | Variable, params: ModelParams) ->
         flows = {name: build_flow(method, field, params) for name, field in data.fields.items()}
         return MixedFlow(flows)
     if method.flow == "diffusion":
-        return DiffusionFlow(num_bins=data.levels)
+        return BinaryDiffusionFlow() if data.kind == "binary" else DiffusionFlow(data.levels)
     if data.kind in ("binary", "categorical"):
         # Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes
         flow = CategoricalFlow(num_classes=data.levels, beta_1=2 * params.beta_1 / data.levels)

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from paramrel.flows import MixedFlow, MixedTheta
+from paramrel.flows import MixedTheta
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.solvers import ancestral, inference
 from paramrel.tasks.sampling import predictor
@@ -58,7 +58,7 @@ def likeliest_label(
 
 
 def _check(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> None:
-    if not isinstance(model.flow, MixedFlow):
+    if not isinstance(model.variables, dict):
         raise ValueError("this model's data have one field, so there is nothing to complete")
     if model.method.flow == "one_shot" or model.method.code in ("x", "x_t"):
         raise ValueError(

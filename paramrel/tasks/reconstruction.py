@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Distribution
 
 from paramrel.data.fields import Data, count
-from paramrel.flows import Flow, OneShotFlow, PointMass
+from paramrel.flows import Flow
+from paramrel.flows.checks import check_span
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.solvers import Inversion, invert, times_of_log_snr
 from paramrel.tasks.sampling import predictor, run_sampler
@@ -44,7 +44,7 @@ def reconstruct_from_code(
     images = run_sampler(model, len(x), steps, generator, predict)
     with torch.no_grad():
         theta = model.flow.prior(x.shape, x.device, generator)
-        nll = _nll(model.flow, predict(theta, torch.zeros(len(x), device=x.device)), x)
+        nll = model.flow.nll(x, predict(theta, torch.zeros(len(x), device=x.device))).mean().item()
     return Reconstruction("code", s, images, nll)
 
 
@@ -62,11 +62,12 @@ def reconstruct_from_theta(
     z: a code of s = 1, (B, d), that is kept beside θ_t; without it, a method whose code is read
     from data is refused with a ValueError.
     """
+    check_span("t", t, t, 0, 1)
     time = torch.full((len(x),), t, device=x.device)
     theta = model.flow.sample_theta(model.to_flow(x), time, generator=generator)
     predict = predictor(model, z, 1.0, generator)
     with torch.no_grad():
-        nll = _nll(model.flow, predict(theta, time), x)
+        nll = model.flow.nll(x, predict(theta, time)).mean().item()
     images = run_sampler(model, len(x), steps, generator, predict, theta, t)
     return Reconstruction("theta" if z is None else "code and theta", t, images, nll)
 
@@ -93,6 +94,7 @@ def mean_code(model: FlowAutoencoder, x: Data, s: float, generator: Generator) -
     """
     if model.encoder is None:
         return model.no_code(count(x))
+    check_span("s", s, s, 0, 1)
     with torch.no_grad():
         return model.encode(x, torch.full((count(x),), s, device=model.device), generator).mean
 
@@ -111,11 +113,3 @@ def progression(x: Tensor, ways: Sequence[Reconstruction], way: str) -> Tensor:
     """Return x: (B, ...), and x again in one way from the earliest time on: (B, 1 + T, ...)."""
     again = sorted((kept for kept in ways if kept.way == way), key=lambda kept: kept.time)
     return torch.stack([x, *(kept.images for kept in again)], 1)
-
-
-def _nll(flow: Flow, out: Distribution, x: Tensor) -> float:
-    """-ln p_O(x), nats per image; NaN of a point, which has no probabilities of classes or bins."""
-    if isinstance(out, PointMass):
-        return math.nan
-    flow = flow.data_flow if isinstance(flow, OneShotFlow) else flow
-    return flow.reconstruction_loss(x, out).mean().item()

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from paramrel.data.fields import Data, count, each
-from paramrel.flows import CategoricalFlow, Flow, MixedFlow, Theta
+from paramrel.flows import Theta
 from paramrel.models.autoencoder import FlowAutoencoder, Outputs, draw
 from paramrel.solvers import Predictor, ancestral, bfn_solver, decode, inference
 
@@ -105,8 +105,9 @@ def run_sampler(
         theta, t = model.flow.prior(shape, model.device), 1.0
     with inference(model):
         if t == 1:
-            x = model.flow.mode_output(predict(theta, torch.ones(number, device=model.device)))
-            return model.to_data(x)
+            out = predict(theta, torch.ones(number, device=model.device))
+            model.flow.check_output(out)
+            return model.to_data(model.flow.mode_output(out))
         n = max(round((1 - t) * steps), 1)
         run = dict(final="mode", theta=theta, device=model.device, generator=generator)
         if solver == "ancestral":
@@ -118,15 +119,9 @@ def run_sampler(
 
 def draw_noise(model: FlowAutoencoder, number: int, generator: Generator) -> Noise:
     """Return noise for `decode_codes`, a standard normal for each image; None without a flow."""
-    if model.method.flow == "one_shot":
+    if not model.flow.moves:
         return None
-
-    def of_field(shape: tuple[int, ...], flow: Flow) -> Tensor:
-        classes = (flow.num_classes,) if isinstance(flow, CategoricalFlow) else ()
-        return torch.randn((*shape, *classes), generator=generator, device=model.device)
-
-    flows = model.flow.flows if isinstance(model.flow, MixedFlow) else model.flow
-    return each(of_field, model.batch_shape(number), flows)
+    return model.flow.draw_noise(model.batch_shape(number), model.device, generator)
 
 
 def decode_codes(
