@@ -1,6 +1,6 @@
 """Networks: shapes in, shapes out; no probability in here."""
 
-from paramrel.networks.blocks import CONDITIONING
+from paramrel.networks.conditioning import CONDITIONING
 from paramrel.networks.encoder import Encoder
 from paramrel.networks.mlp import MLP, MLPEncoder
 from paramrel.networks.packing import FlatPacking, ImagePacking, Packing

@@ -12,10 +12,9 @@ from paramrel.networks import (
     ImagePacking,
     MLPEncoder,
     UNet,
-    kernels,
 )
 from paramrel.networks.blocks import Attention
-from paramrel.networks.kernels import norm_silu
+from paramrel.networks.norm_silu import kernel, norm_silu
 
 B, CODE = 3, 5
 
@@ -181,13 +180,13 @@ def test_levels_of_blocks_and_channels_must_match():
 
 
 needs_compiler = pytest.mark.skipif(
-    kernels.library() is None, reason="there is no C++ compiler that builds the kernels"
+    kernel.library() is None, reason="there is no C++ compiler that builds the kernels"
 )
 
 
 @pytest.fixture
 def _small_too(monkeypatch):
-    monkeypatch.setattr(kernels, "SMALLEST", 0)
+    monkeypatch.setattr(kernel, "SMALLEST", 0)
 
 
 for_small_images = pytest.mark.usefixtures("_small_too")
@@ -233,7 +232,7 @@ def test_the_compiled_norm_and_its_gradients_are_those_of_pytorch(
     norm, x, scale, shift = modulated(dtype)
     arguments = (norm, x, scale, shift) if modulate else (norm, x, None, None)
     compiled = with_gradients(*arguments)
-    monkeypatch.setattr(kernels, "library", lambda: None)
+    monkeypatch.setattr(kernel, "library", lambda: None)
     for mine, theirs in zip(compiled, with_gradients(*arguments), strict=True):
         assert mine.dtype == theirs.dtype
         torch.testing.assert_close(mine, theirs, rtol=0, atol=tolerance * theirs.abs().max().item())
@@ -261,7 +260,7 @@ def test_a_nan_is_handed_on_and_never_hidden():
 def test_without_a_compiler_the_networks_give_the_same(monkeypatch):
     network = open_zero_layers(unet())
     compiled = network(*inputs())
-    monkeypatch.setattr(kernels, "library", lambda: None)
+    monkeypatch.setattr(kernel, "library", lambda: None)
     torch.testing.assert_close(network(*inputs()), compiled)
 
 
@@ -270,7 +269,7 @@ def test_without_a_compiler_the_networks_give_the_same(monkeypatch):
 def test_only_large_images_are_given_to_the_kernel(monkeypatch, size, compiled):
     norm, *arguments = modulated(torch.float32, (B, 24, size, size))
     called = []
-    monkeypatch.setattr(kernels, "_call", lambda *a, **k: called.append(a))
+    monkeypatch.setattr(kernel, "_call", lambda *a, **k: called.append(a))
     norm_silu(arguments[0], norm, *arguments[1:])
     assert bool(called) == compiled
 
@@ -278,4 +277,4 @@ def test_only_large_images_are_given_to_the_kernel(monkeypatch, size, compiled):
 def test_a_missing_compiler_is_no_error(monkeypatch, tmp_path):
     monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert kernels.library.__wrapped__() is None
+    assert kernel.library.__wrapped__() is None
