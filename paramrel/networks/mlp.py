@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paramrel.networks.backbone import Networks, Sizes
 from paramrel.networks.blocks import TimeEmbedding, zero_init
 from paramrel.networks.conditioning import conditioning_of, rename_older_weights
+from paramrel.networks.packing import Features, FlatPacking, Shape
 
 
 class ResidualMLPBlock(nn.Module):
@@ -95,3 +97,24 @@ class MLPEncoder(nn.Module):
         for block in self.blocks:
             h = block(h, embedding)
         return self.head(F.silu(self.norm(h))).chunk(2, -1)
+
+
+class MLPBackbone:
+    """MLPs for data of any shapes: a record is a vector of all its fields, flattened."""
+
+    def takes(self, shape: Shape) -> bool:
+        return True
+
+    def networks(
+        self, shape: Shape, num_inputs: Features, num_outputs: Features, sizes: Sizes, coded: bool
+    ) -> Networks:
+        packing = FlatPacking(shape, num_outputs)
+        inputs, outputs = packing.size(num_inputs), packing.size(num_outputs)
+        common = dict(
+            code_dim=sizes.code_dim,
+            width=sizes.mlp_width,
+            blocks=sizes.mlp_blocks,
+            embedding=sizes.embedding,
+        )
+        decoder = MLP(inputs, outputs, **common, conditioning=sizes.conditioning)
+        return Networks(packing, decoder, MLPEncoder(inputs, **common) if coded else None)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paramrel.networks.backbone import Networks, Sizes
 from paramrel.networks.blocks import (
     Attention,
     ResBlock,
@@ -18,7 +19,9 @@ from paramrel.networks.blocks import (
     zero_init,
 )
 from paramrel.networks.conditioning import conditioning_of, rename_older_weights
+from paramrel.networks.encoder import Encoder
 from paramrel.networks.norm_silu import norm_silu
+from paramrel.networks.packing import Features, ImagePacking, Shape
 
 LARGEST_ATTENTION = 16  # pixels a side
 
@@ -93,3 +96,26 @@ def _levels(channels: Sequence[int], blocks: Sequence[int], embedding: int) -> n
         nn.ModuleList(ResBlock(width, embedding) for _ in range(number))
         for width, number in zip(channels, blocks, strict=True)
     )
+
+
+class UNetBackbone:
+    """Convolutions for images (C, H, W)."""
+
+    def takes(self, shape: Shape) -> bool:
+        return isinstance(shape, tuple) and len(shape) == 3
+
+    def networks(
+        self, shape: Shape, num_inputs: Features, num_outputs: Features, sizes: Sizes, coded: bool
+    ) -> Networks:
+        packing = ImagePacking(shape[0])
+        inputs, outputs = packing.size(num_inputs), packing.size(num_outputs)
+        common = dict(
+            image_size=shape[1:],
+            code_dim=sizes.code_dim,
+            channels=sizes.channels,
+            embedding=sizes.embedding,
+        )
+        decoder = UNet(
+            inputs, outputs, **common, blocks=sizes.blocks, conditioning=sizes.conditioning
+        )
+        return Networks(packing, decoder, Encoder(inputs, **common) if coded else None)
