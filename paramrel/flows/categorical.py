@@ -167,7 +167,12 @@ class CategoricalFlow(BayesianFlow):
         return 2 * (probs[..., 1:] if self.num_classes == 2 else probs) - 1
 
     def certain_input(self, x: Tensor) -> Tensor:
-        """2 e_x - 1 of all classes (*x.shape, K); of class 1 alone (*x.shape, 1) if K = 2."""
+        """2 e_x - 1 of all classes (*x.shape, K); of class 1 alone (*x.shape, 1) if K = 2.
+
+        Floats are no classes but what is expected of two, between -1 and 1: they stay.
+        """
+        if x.is_floating_point():
+            return x.unsqueeze(-1)
         return 2.0 * one_hot(x, self.num_classes)[..., -self.num_inputs :] - 1
 
     def output_distribution(self, raw: Tensor, theta: CategoricalTheta, t: Tensor) -> Categorical:
