@@ -19,6 +19,9 @@ class Variable:
     levels: int | None
 
 
+Variables = Variable | dict[str, Variable]  # of an example, or of each field of a record
+
+
 class Fields:
     """Records of several fields, each a tensor (N, ...).
 
@@ -100,9 +103,15 @@ class Dataset:
     megabytes: float = 0.0
 
     @property
-    def variables(self) -> Variable | dict[str, Variable]:
+    def variables(self) -> Variables:
         """What an example is: one variable, or those of a record's fields by name."""
         return self.fields or Variable(self.kind, self.shape, self.levels)
+
+    @property
+    def content(self) -> str:
+        from paramrel.data.registry import prepare_dataset
+
+        return prepare_dataset(self.name)["content"]
 
     def draw_held(self, factor: int, size: int, generator: Generator | None = None) -> Tensor:
         """Draw x, (size, C, H, W), whose images share one random value of one factor.

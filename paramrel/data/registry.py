@@ -114,6 +114,10 @@ def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, obje
     return {"content": sha256(path.read_bytes()).hexdigest(), **counts}
 
 
+def file_name(name: str) -> str:
+    return name
+
+
 def find(name: str, root: str | Path | None = None) -> Entry:
     """Return the source and the reading that a name stands for.
 

@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from paramrel.flows import MixedFlow, MixedTheta
 from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.bounds import nll_bound
 from paramrel.solvers import ancestral, inference
 from paramrel.tasks.sampling import predictor
 
@@ -53,7 +54,7 @@ def likeliest_label(
     for label in range(model.variables[field].levels):
         tried = dict(x) | {field: torch.full_like(x[field], label)}
         generator = Generator().manual_seed(seed)
-        bounds.append(model.nll_bound(tried, num_times=times, generator=generator).total)
+        bounds.append(nll_bound(model, tried, num_times=times, generator=generator).total)
     return torch.stack(bounds).argmin(0)
 
 

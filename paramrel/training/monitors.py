@@ -5,6 +5,7 @@ from torch import Generator
 
 from paramrel.data.fields import Data, count
 from paramrel.models.autoencoder import FlowAutoencoder, draw
+from paramrel.models.bounds import shuffled_code_loss
 from paramrel.models.information import aggregate_information
 from paramrel.models.objective import mmd, mmd_z_score
 
@@ -27,7 +28,7 @@ def monitors(
     """
     if model.encoder is None:
         return {}
-    shuffled = model.shuffled_code_loss(x, num_times, generator)
+    shuffled = shuffled_code_loss(model, x, num_times, generator)
     posterior = model.encode(x, torch.ones(count(x), device=model.device), generator)
     z = draw(posterior, generator)
     row = {"shuffled_code": shuffled.mean().item()}
