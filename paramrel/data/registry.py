@@ -17,7 +17,7 @@ from paramrel.data.sets.cifar import CIFAR10
 from paramrel.data.sets.digits import DIGITS, digits_file
 from paramrel.data.sets.dsprites import DSPRITES
 from paramrel.data.sets.ffhq import FFHQ
-from paramrel.data.sets.image_folder import PREFIX, image_folder_source
+from paramrel.data.sets.image_folder import PREFIX, image_folder_source, parse_image_folder
 from paramrel.data.sets.mixed import MIXED_FIELDS, mixed_records
 from paramrel.data.sets.mnist import FASHION_MNIST, MNIST
 from paramrel.data.sets.shapes3d import SHAPES3D
@@ -119,12 +119,29 @@ def find(name: str, root: str | Path | None = None) -> Entry:
 
     Raises ValueError for an unknown name, with the nearest known one.
     """
-    if name.startswith(PREFIX):
+    check_name(name)
+    if is_source(name):
         return image_folder_source(name, data_folder(root)), Reading("discretized", 255)
-    if name not in DATASETS:
-        nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, DATASETS, n=3))
-        raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{nearest}")
     return DATASETS[name]
+
+
+def check_name(name: str) -> str:
+    """Return the name of a data set or of one's own source; no file is looked at.
+
+    Raises ValueError for an unknown name, with the nearest known ones, and for unknown options.
+    """
+    if is_source(name):
+        parse_image_folder(name)
+    elif name not in DATASETS:
+        nearest = get_close_matches(name, [*DATASETS, f"{PREFIX}PATH"], n=3)
+        hint = "".join(f"; did you mean {n!r}?" for n in nearest)
+        raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{hint}")
+    return name
+
+
+def is_source(name: str) -> bool:
+    """Say whether a name tells where one's own data lie, as `image_folder:PATH` does."""
+    return name.startswith(PREFIX)
 
 
 def _split(stored: Stored, part: int, source: Source, reading: Reading) -> Split:
