@@ -16,7 +16,7 @@ from tqdm import tqdm
 from paramrel.data.disk.download import fetch
 from paramrel.data.disk.folders import cache_folder
 from paramrel.data.source import PARTS, Original, Source
-from paramrel.data.splits import digest, split_by_content
+from paramrel.data.splits import digest, require_parts, split_by_content
 
 RECORD = "record.json"
 
@@ -139,9 +139,8 @@ def _write(original: Original, source: Source, folder: Path) -> None:
                 raise ValueError(f"{source.name} has {number} labels but {len(array)} {name}")
             _check(name, array, source)
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    require_parts(source.name, digests, arrays["split"])
     counts = {part: int((arrays["split"] == i).sum()) for i, part in enumerate(PARTS)}
-    if 0 in counts.values():
-        raise ValueError(f"{source.name} has {number} examples, too few for three parts: {counts}")
     sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.npy"))}
     record = {"content": _content(folder), **counts, "bytes": sizes, "recipe": _recipe(source)}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
