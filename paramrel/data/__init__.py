@@ -8,10 +8,20 @@ from paramrel.data.registry import (
     DATASETS,
     check_name,
     find,
+    from_folder,
     is_source,
     load_dataset,
     prepare_dataset,
 )
+from paramrel.data.tables import from_dataframe
+from paramrel.data.tensors import from_tensors
+from paramrel.data.torch_datasets import from_torch
+
+# what makes a Dataset imports it, so it is bound here, where all of the room is known
+Dataset.from_tensors = staticmethod(from_tensors)
+Dataset.from_torch = staticmethod(from_torch)
+Dataset.from_dataframe = staticmethod(from_dataframe)
+Dataset.from_folder = staticmethod(from_folder)
 
 __all__ = [
     "DATASETS",

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -79,10 +80,11 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
     """
     source, reading = find(name, root)
     if source is DIGITS:
-        stored = in_memory(DIGITS.read(digits_file(root)))
+        path = digits_file(root)
+        stored = in_memory(DIGITS.read(path), path)
     else:
         stored = open_prepared(source, data_folder(root))
-    return Dataset(
+    dataset = Dataset(
         name=name,
         kind=reading.kind,
         shape=source.shape if reading.kind != "mixed" else (),
@@ -98,6 +100,36 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
         source=source.url,
         megabytes=source.megabytes,
     )
+    vars(dataset)["content"] = stored.content  # recorded: it need not be computed
+    return dataset
+
+
+def from_folder(
+    path: str | Path,
+    size: int | None = None,
+    crop: Literal["center", "none"] = "center",
+    color: Literal["rgb", "grey"] = "rgb",
+) -> Dataset:
+    """Return a data set of the images in a folder, as `load_dataset("image_folder:PATH")` does.
+
+    Folders in it are classes, or parts such as `train` and `test`; see `image_folder_source`.
+    size: pixels of both sides; crop: "center" cuts the largest centred square out first, "none"
+    squeezes instead. Raises what `load_dataset` raises.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> from paramrel.data import Dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i in range(9):
+    ...         Image.new("RGB", (20, 10), (i, i, i)).save(f"{folder}/{i}.png")
+    ...     data = Dataset.from_folder(folder, size=8)
+    ...     data.kind, data.levels, data.shape
+    ('discretized', 256, (3, 8, 8))
+    """
+    options = {"size": size, "crop": crop, "color": color}
+    defaults = {"size": None, "crop": "center", "color": "rgb"}
+    words = [f"{key}={value}" for key, value in options.items() if value != defaults[key]]
+    return load_dataset(",".join([f"{PREFIX}{path}", *words]))
 
 
 def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, object]:

@@ -75,9 +75,9 @@ def require_parts(name: str, digests: list[bytes], split: np.ndarray) -> None:
     for i, part in enumerate(PARTS):
         if not (split == i).any():
             raise ValueError(
-                f"{name} has {len(digests)} examples, {len(set(digests))} of them different, and "
-                f"none for the part {part!r}; at least 3 different ones are needed, one for each "
-                "of train, validation and test"
+                f"{name} has {len(digests)} examples, too few for three parts: {part!r} gets none; "
+                f"at least 3 that differ are needed ({len(set(digests))} do), one for each of "
+                "train, validation and test"
             )
 
 

@@ -165,7 +165,7 @@ def test_one_of_two_that_prepare_at_once_waits_for_the_other(root):
         ({"chunks": [IMAGES / 2]}, r"float64 \(2, 3, 4\), not uint8"),
         (
             {"split": np.zeros(90, dtype=int)},
-            "90 examples, 90 of them different, and none for the part 'validation'",
+            "90 examples, too few for three parts: 'validation' gets none",
         ),
     ],
 )

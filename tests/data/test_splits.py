@@ -103,7 +103,7 @@ def test_fewer_than_three_different_examples_are_told_with_what_is_needed(conten
     parts = split_by_content(digests, np.full(len(contents), UNDECIDED), SHARES)
     number, different = len(contents), len(set(contents))
     with pytest.raises(
-        ValueError, match=f"mine has {number} examples, {different} of them different, and none "
-        "for the part '[a-z]+'; at least 3",
+        ValueError, match=f"mine has {number} examples, too few for three parts: '[a-z]+' gets "
+        rf"none; at least 3 that differ are needed \({different} do\)",
     ):  # fmt: skip
         require_parts("mine", digests, parts)

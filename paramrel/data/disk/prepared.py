@@ -23,20 +23,25 @@ RECORD = "record.json"
 
 @dataclass(frozen=True)
 class Stored:
-    """All examples of a set: levels (M, ...) uint8, mapped from disk; the rest as in `Split`."""
+    """All examples of a set: levels (M, ...) uint8, mapped from disk; the rest as in `Split`.
+
+    content: one SHA-256 of all of it.
+    """
 
     levels: Tensor
     labels: Tensor
     split: Tensor
+    content: str
     factors: Tensor | None = None
     attributes: Tensor | None = None
 
 
-def in_memory(original: Original) -> Stored:
-    """Return a set that is small enough to need no preparation."""
+def in_memory(original: Original, path: Path) -> Stored:
+    """Return a set, read from a file, that is small enough to need no preparation."""
     levels = np.concatenate(list(original.chunks))
     arrays = (levels, original.labels.astype(np.int64), original.split)
-    return Stored(*map(torch.from_numpy, arrays))
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Stored(*map(torch.from_numpy, arrays), content)
 
 
 def open_prepared(source: Source, root: Path) -> Stored:
@@ -53,7 +58,7 @@ def open_prepared(source: Source, root: Path) -> Stored:
     }
     for name in arrays.keys() - {"levels", "split"}:
         arrays[name] = arrays[name].bool() if name == "attributes" else arrays[name].long()
-    return Stored(**arrays)
+    return Stored(**arrays, content=_record(folder)["content"])
 
 
 def prepare(source: Source, root: Path) -> dict[str, object]:
