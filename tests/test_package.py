@@ -1,16 +1,38 @@
 """What `import paramrel` gives."""
 
+import doctest
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import paramrel
 
+# What has an example of its own elsewhere, or is a table.
+WITHOUT_EXAMPLE = {"METHODS"}
+
 
 @pytest.mark.parametrize("name", paramrel.__all__)
-def test_the_public_functions_are_there(name):
-    assert callable(getattr(paramrel, name))
+def test_a_public_name_is_there_and_its_docstring_s_example_runs(name):
+    found = getattr(paramrel, name)
+    if name in WITHOUT_EXAMPLE:
+        return
+    finder = doctest.DocTestFinder(recurse=True)
+    module = import_module(found.__module__)
+    examples = [test for test in finder.find(found, name, module) if test.examples]
+    assert examples, f"{name} has no example"
+    for test in examples:
+        assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_the_package_s_own_example_runs():
+    assert doctest.testmod(paramrel).failed == 0
+
+
+def test_completion_offers_the_public_names_and_nothing_else():
+    offered = [name for name in dir(paramrel) if not name.startswith("__")]
+    assert offered == paramrel.__all__ and 15 <= len(offered) <= 25
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -21,3 +43,20 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_importing_the_package_does_not_import_torch():
     check = "import sys, paramrel; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+
+
+def test_without_the_study_s_packages_the_library_works():
+    """A finder refuses them, as if the extra `study` were not installed."""
+    program = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"dvc", "IPython", "ipywidgets", "matplotlib", "nbformat", "papermill",
+                                  "seaborn", "yaml", "ruamel", "h5py", "pytest"}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+import paramrel
+for name in paramrel.__all__:
+    getattr(paramrel, name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -116,3 +117,13 @@ class ModelParams(Params):
                 "for each resolution"
             )
         return self
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong with parameters, each in one sentence."""
+    found = error.errors()
+    places = [".".join(map(str, fault["loc"])) for fault in found]
+    return "; ".join(
+        f"{place} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+        for place, fault in zip(places, found, strict=True)
+    )

@@ -6,8 +6,8 @@ from paramrel.data.disk.files import whole_file
 from paramrel.measures.config import EvaluateParams
 from paramrel.measures.evaluation import Row, evaluate
 from paramrel.models.config import ModelParams
-from paramrel.runs.pretrained import METHODS, SEED, place
-from paramrel.runs.run import Run, save_run
+from paramrel.runs.pretrained import METHODS, SEED
+from paramrel.runs.run import FILE, Run, save_run
 from paramrel.runs.train import train_run
 from paramrel.study.paths import study_root
 from paramrel.training.config import TrainParams
@@ -23,9 +23,8 @@ def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> Non
     """
     for method in METHODS[dataset]:
         run, _ = train_run(dataset, method, SEED, model, train)
-        path = place(dataset, method)
-        save_run(run, study_root() / path.parent)
-        _write_card(path.relative_to("data").as_posix(), card(run))
+        save_run(run, study_root() / "data" / "pretrained" / run.key)
+        _write_card(f"pretrained/{run.key}/{FILE}", card(run))
 
 
 def card(run: Run) -> Row:

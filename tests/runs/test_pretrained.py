@@ -48,7 +48,7 @@ def study(tmp_path, monkeypatch):
     shutil.copy(ROOT / "data" / "digits.npz", tmp_path / "data")
     shutil.copy(ROOT / "data.dvc", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrained, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(pretrained, "FOLDERS", (tmp_path / "data" / "pretrained",))
     return tmp_path
 
 
