@@ -11,6 +11,11 @@ import paramrel
 
 # What has an example of its own elsewhere, or is a table.
 WITHOUT_EXAMPLE = {"METHODS"}
+# Packages that the extra `study` brings.
+STUDY = {
+    "IPython", "dvc", "h5py", "ipywidgets", "matplotlib", "nbformat", "papermill", "pytest", "ruamel",
+    "seaborn", "yaml",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", paramrel.__all__)
@@ -23,7 +28,17 @@ def test_a_public_name_is_there_and_its_docstring_s_example_runs(name):
     examples = [test for test in finder.find(found, name, module) if test.examples]
     assert examples, f"{name} has no example"
     for test in examples:
-        assert doctest.DocTestRunner().run(test).failed == 0
+        assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
+
+
+@pytest.mark.parametrize("name", ["from_tensors", "from_torch", "from_dataframe", "from_folder"])
+def test_a_maker_of_own_data_has_an_example_that_runs(name):
+    maker = getattr(paramrel.Dataset, name)
+    (example,) = doctest.DocTestFinder().find(maker, name, import_module(maker.__module__))
+    assert (
+        example.examples
+        and doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
+    )
 
 
 def test_the_package_s_own_example_runs():
@@ -47,13 +62,14 @@ def test_importing_the_package_does_not_import_torch():
 
 def test_without_the_study_s_packages_the_library_works():
     """A finder refuses them, as if the extra `study` were not installed."""
-    program = """
+    program = f"""
 import sys
+
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"dvc", "IPython", "ipywidgets", "matplotlib", "nbformat", "papermill",
-                                  "seaborn", "yaml", "ruamel", "h5py", "pytest"}:
+        if name.split(".")[0] in {STUDY}:
             raise ModuleNotFoundError(name)
+
 sys.meta_path.insert(0, Refuse())
 import paramrel
 for name in paramrel.__all__:

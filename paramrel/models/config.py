@@ -93,7 +93,11 @@ class Params(BaseModel):
 
 
 class ModelParams(Params):
-    """The numbers that define a model; params.yaml says what each is."""
+    """The numbers that define a model; params.yaml says what each is.
+
+    >>> ModelParams(code_dim=32).sigma_1
+    0.02
+    """
 
     code_dim: Size = 10
     channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (16, 32)

@@ -63,6 +63,12 @@ def train_run(
 
     data: a data set, or the name of one of the registry. A training that was interrupted goes on
     where it was. keep: see `train`. Raises what `load_dataset`, `build_model` and `train` raise.
+
+    >>> import paramrel
+    >>> params = paramrel.TrainParams(steps=2, evaluations=1)
+    >>> run, history = train_run("digits", "bfn", 0, paramrel.ModelParams(), params, progress=False)
+    >>> list(history["step"])
+    [2]
     """
     if isinstance(data, str):
         data = load_dataset(data)
