@@ -9,12 +9,13 @@ import pytest
 
 import paramrel
 
+RUNNER = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
 # What has an example of its own elsewhere, or is a table.
 WITHOUT_EXAMPLE = {"METHODS"}
 # Packages that the extra `study` brings.
 STUDY = {
-    "IPython", "dvc", "h5py", "ipywidgets", "matplotlib", "nbformat", "papermill", "pytest", "ruamel",
-    "seaborn", "yaml",
+    "IPython", "dvc", "h5py", "ipywidgets", "matplotlib", "nbformat", "papermill", "pytest",
+    "ruamel", "seaborn", "yaml",
 }  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def test_a_public_name_is_there_and_its_docstring_s_example_runs(name):
     examples = [test for test in finder.find(found, name, module) if test.examples]
     assert examples, f"{name} has no example"
     for test in examples:
-        assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
+        assert RUNNER.run(test).failed == 0
 
 
 @pytest.mark.parametrize("name", ["from_tensors", "from_torch", "from_dataframe", "from_folder"])
@@ -37,7 +38,7 @@ def test_a_maker_of_own_data_has_an_example_that_runs(name):
     (example,) = doctest.DocTestFinder().find(maker, name, import_module(maker.__module__))
     assert (
         example.examples
-        and doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
+        and RUNNER.run(example).failed == 0
     )
 
 
