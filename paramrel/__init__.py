@@ -6,9 +6,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "build_model": "paramrel.models.build",
+    "complete": "paramrel.tasks.completion",
+    "interpolate": "paramrel.tasks.editing",
     "load_dataset": "paramrel.data",
     "load_pretrained": "paramrel.runs.pretrained",
     "load_run": "paramrel.runs.run",
+    "reconstruct": "paramrel.tasks.reconstruction",
     "sample": "paramrel.tasks.sampling",
     "train_run": "paramrel.runs.train",
 }

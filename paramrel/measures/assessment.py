@@ -27,7 +27,7 @@ from paramrel.metrics.probes import (
 )
 from paramrel.metrics.reconstruction import perceptual_distance, reconstruction
 from paramrel.metrics.smoothness import path_length, path_shape
-from paramrel.models.autoencoder import draw
+from paramrel.models.autoencoder import sample_code
 from paramrel.models.build import build_model
 from paramrel.models.information import aggregate_information
 from paramrel.runs.run import Run
@@ -80,7 +80,7 @@ def information_row(run: Run, data: Dataset) -> Row:
     posterior = posteriors(run, data.test.x, 1.0, generator)
     row = {"coding_rate": coding_rate(posterior.mean)}
     if run.model.method.stochastic:
-        z = draw(posterior, generator)
+        z = sample_code(posterior, generator)
         row |= aggregate_information(posterior.mean, posterior.stddev.log(), z)
     return row
 

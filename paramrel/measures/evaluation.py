@@ -14,7 +14,7 @@ from paramrel.measures.codes import codes, parts
 from paramrel.measures.config import EvaluateParams
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.models.autoencoder import draw
+from paramrel.models.autoencoder import sample_code
 from paramrel.models.information import aggregate_information
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
@@ -60,7 +60,7 @@ def information_over_time(run: Run, times: Sequence[float], params: EvaluatePara
     generator, rows = Generator().manual_seed(run.seed), []
     for s in times:
         posterior = codes(run.model, x, s, generator)
-        z = draw(posterior, generator)
+        z = sample_code(posterior, generator)
         information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
         log_snr = run.model.flow.log_snr(torch.tensor([s])).item()
         rows.append(origin(run, params) | {"time": s, "log_snr": log_snr, "n": len(x)})

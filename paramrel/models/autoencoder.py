@@ -285,7 +285,7 @@ class FlowAutoencoder(nn.Module):
         if self.method.code_time == "same":
             return None, free
         posterior = self.encode(x, torch.ones_like(free), generator)
-        return draw(posterior, generator), rate(posterior)
+        return sample_code(posterior, generator), rate(posterior)
 
     def _step(
         self, x: Data, t: Tensor, shared: Tensor | None, generator: Generator | None
@@ -295,13 +295,15 @@ class FlowAutoencoder(nn.Module):
         if shared is not None:
             return theta, shared, torch.ones_like(t)
         posterior = self.encode(x, t) if self.method.code == "x_t" else self.encode_theta(theta, t)
-        return theta, draw(posterior, generator), t
+        return theta, sample_code(posterior, generator), t
 
 
-def draw(posterior: Normal, generator: Generator | None = None) -> Tensor:
-    """Return a reparameterised sample of a Normal, (B, d)."""
-    noise = torch.randn(posterior.mean.shape, generator=generator, device=posterior.mean.device)
-    return posterior.mean + posterior.stddev * noise
+def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor:
+    """Return a reparameterised sample z of a Normal, (B, d); drawn on the generator's device."""
+    mean = posterior.mean
+    device = mean.device if generator is None else generator.device
+    noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
+    return mean + posterior.stddev * noise
 
 
 def _to_data(variable: Variable, x: Tensor) -> Tensor:
