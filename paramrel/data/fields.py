@@ -1,5 +1,6 @@
 """One field or many: data are tensors, records of several fields are dicts of them."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,13 +39,14 @@ def moved(x: Data, device: torch.device | str) -> Data:
 
 
 def batches(x: Any, size: int) -> Iterator[Data]:
-    """Yield the examples of x, (N, ...), in order, `size` at a time; x is anything one can slice.
+    """Yield the examples of x, (N, ...), in order, at most `size` at a time, evenly many.
 
-    Data sets that stay on disk are read batch by batch.
+    x is anything one can slice: data sets that stay on disk are read batch by batch.
     """
     number = count(x) if isinstance(x, Mapping) else len(x)
-    for start in range(0, number, size):
-        rows = slice(start, start + size)
+    even = math.ceil(number / math.ceil(number / size)) if number else 1
+    for start in range(0, number, even):
+        rows = slice(start, start + even)
         yield each(lambda part: part[rows], x)  # noqa: B023, which is called at once
 
 

@@ -221,7 +221,7 @@ def _random_codes(run: Run, data: Dataset, x: Tensor) -> Tensor:
     """Codes (N, d) of an encoder with its initial weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        untrained = replace(run, model=build_model(run.method, data, run.model.params))
+        untrained = replace(run, model=build_model(run.method, data.variables, run.model.params))
     return mean_codes(untrained, x, 1.0, Generator().manual_seed(run.seed))
 
 

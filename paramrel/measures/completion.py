@@ -6,6 +6,7 @@ from torch import Generator
 from paramrel.data import Dataset
 from paramrel.measures.config import EvaluateParams, GenerateParams
 from paramrel.metrics.extractors import Classifier
+from paramrel.models.bounds import nll_bound
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.tasks.completion import complete, likeliest_label
@@ -28,7 +29,7 @@ def completion_row(
     times, steps, label = evaluate.num_times, generate.sampling_steps, x["label"]
     row = origin(run, evaluate, generate) | {"n": len(label)}
     if model.method.no_bound is None:
-        bound = model.nll_bound(x, num_times=times, generator=Generator().manual_seed(run.seed))
+        bound = nll_bound(model, x, num_times=times, generator=Generator().manual_seed(run.seed))
         row |= {"nll_bound": bound.total.mean().item(), "rate": bound.rate.mean().item()}
         found = likeliest_label(model, x, "label", times, run.seed)
         row["label_by_bound"] = (found == label).double().mean().item()

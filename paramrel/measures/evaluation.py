@@ -15,6 +15,7 @@ from paramrel.measures.config import EvaluateParams
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
 from paramrel.models.autoencoder import sample_code
+from paramrel.models.bounds import nll_bound
 from paramrel.models.information import aggregate_information
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
@@ -35,7 +36,7 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
     x = data.test.x
     row = origin(run, params) | {"steps": run.train.steps, "n_test": len(data.test)}
     if model.method.no_bound is None:
-        bound = model.nll_bound(x, num_times=params.num_times, generator=generator)
+        bound = nll_bound(model, x, num_times=params.num_times, generator=generator)
         row |= {
             "nll_bound": bound.total.mean().item(),
             "prior": bound.prior.mean().item(),

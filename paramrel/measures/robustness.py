@@ -122,7 +122,7 @@ def robust_table(
     A row for each method, seed, corruption and probe, at params.progressive_log_snr. All see the
     same observations for a seed. Runs of methods without a code are left out.
     """
-    flow, log_snr = build_flow(METHODS["bfn"], data, model), params.progressive_log_snr
+    flow, log_snr = build_flow(METHODS["bfn"], data.variables, model), params.progressive_log_snr
     rows, seeds = [], {}
     for run in runs:
         if run.model.encoder is not None:

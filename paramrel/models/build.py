@@ -1,11 +1,13 @@
 """What a model is put together from: the flow and the networks for a kind of data."""
 
+from functools import partial
+
 import pandas as pd
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from paramrel.data import Dataset, Variable
+from paramrel.data import Dataset, Variable, Variables
 from paramrel.data.fields import each, leaves
 from paramrel.flows import (
     CategoricalFlow,
@@ -22,28 +24,33 @@ from paramrel.models.methods import METHODS, Method, get_method
 from paramrel.networks import MLP, Encoder, FlatPacking, ImagePacking, MLPEncoder, Packing, UNet
 
 
-def build_model(method: str, data: Dataset, params: ModelParams) -> FlowAutoencoder:
-    """Return the untrained model of a method for a data set.
+def build_model(method: str, variables: Variables, params: ModelParams) -> FlowAutoencoder:
+    """Return the untrained model of a method for data of these variables: `Dataset.variables`.
 
     Raises ValueError for an unknown method, for one that cannot model the data, and for an image
     size that the levels do not divide.
+
+    >>> import paramrel
+    >>> digits = paramrel.load_dataset("digits")
+    >>> build_model("paramrel", digits.variables, paramrel.ModelParams()).num_dimensions
+    64
     """
     row = get_method(method)
-    if method not in methods_for(data):
+    if method not in methods_for(variables):
         raise ValueError(
-            f"{method} cannot model {data.name}: a diffusion has no noise for categorical "
-            f"variables; choose one of {', '.join(methods_for(data))}"
+            f"{method} cannot model these data: a diffusion has no noise for categorical "
+            f"variables; choose one of {', '.join(methods_for(variables))}"
         )
-    flow = build_flow(row, data, params)
-    packing, decoder, encoder = build_networks(flow, data, params, coded=row.code != "none")
-    return FlowAutoencoder(flow, packing, decoder, encoder, row, data, params)
+    flow = build_flow(row, variables, params)
+    packing, decoder, encoder = build_networks(flow, variables, params, coded=row.code != "none")
+    return FlowAutoencoder(flow, packing, decoder, encoder, row, variables, params)
 
 
 def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFrame:
     """Return the parameters of each method's networks and the FLOPs of its loss on an example."""
     rows = []
-    for name in methods_for(data):
-        model = build_model(name, data, params)
+    for name in methods_for(data.variables):
+        model = build_model(name, data.variables, params)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(data.train.x[:batch])
         parts = {"decoder": model.decoder, "encoder": model.encoder}
@@ -55,47 +62,48 @@ def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def methods_for(data: Dataset) -> list[str]:
-    """Return the names of the methods that can model a data set: no diffusion of classes."""
-    ordered = all(variable.kind != "categorical" for variable in leaves(data.variables))
+def methods_for(variables: Variables) -> list[str]:
+    """Return the names of the methods that can model data: no diffusion of classes."""
+    ordered = all(variable.kind != "categorical" for variable in leaves(variables))
     return [name for name, method in METHODS.items() if ordered or method.flow != "diffusion"]
 
 
-def build_flow(method: Method, data: Dataset | Variable, params: ModelParams) -> Flow:
+def build_flow(method: Method, variables: Variables, params: ModelParams) -> Flow:
     """Return a method's flow for the kind of data; a record has a flow for each field."""
-    if data.kind == "mixed":
-        flows = {name: build_flow(method, field, params) for name, field in data.fields.items()}
-        return MixedFlow(flows)
+    if isinstance(variables, dict):
+        return MixedFlow(each(partial(build_flow, method, params=params), variables))
+    kind, levels = variables.kind, variables.levels
     if method.flow == "diffusion":
-        return DiffusionFlow(num_bins=data.levels)
-    if data.kind in ("binary", "categorical"):
+        return DiffusionFlow(num_bins=levels)
+    if kind in ("binary", "categorical"):
         # Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes
-        flow = CategoricalFlow(num_classes=data.levels, beta_1=2 * params.beta_1 / data.levels)
-    elif data.kind == "discretized":
-        flow = DiscretizedFlow(num_bins=data.levels, sigma_1=params.sigma_1)
+        flow = CategoricalFlow(num_classes=levels, beta_1=2 * params.beta_1 / levels)
+    elif kind == "discretized":
+        flow = DiscretizedFlow(num_bins=levels, sigma_1=params.sigma_1)
     else:
         flow = GaussianFlow(sigma_1=params.sigma_1)
     return OneShotFlow(flow) if method.flow == "one_shot" else flow
 
 
 def build_networks(
-    flow: Flow, data: Dataset, params: ModelParams, coded: bool
+    flow: Flow, variables: Variables, params: ModelParams, coded: bool
 ) -> tuple[Packing, nn.Module, nn.Module | None]:
     """Return packing, decoder and, if coded, encoder: convolutions for images, MLPs for the rest.
 
     A record is a vector of all its fields, with an image among them flattened.
     """
-    networks = _image_networks if len(data.shape) == 3 else _flat_networks
-    return networks(flow, data, params, coded)
+    of_image = isinstance(variables, Variable) and len(variables.shape) == 3
+    networks = _image_networks if of_image else _flat_networks
+    return networks(flow, variables, params, coded)
 
 
 def _image_networks(
-    flow: Flow, data: Dataset, params: ModelParams, coded: bool
+    flow: Flow, variable: Variable, params: ModelParams, coded: bool
 ) -> tuple[ImagePacking, UNet, Encoder | None]:
-    packing = ImagePacking(data.shape[0])
+    packing = ImagePacking(variable.shape[0])
     inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
     shape = dict(
-        image_size=tuple(data.shape[1:]),
+        image_size=tuple(variable.shape[1:]),
         code_dim=params.code_dim,
         channels=params.channels,
         embedding=params.embedding,
@@ -105,9 +113,9 @@ def _image_networks(
 
 
 def _flat_networks(
-    flow: Flow, data: Dataset, params: ModelParams, coded: bool
+    flow: Flow, variables: Variables, params: ModelParams, coded: bool
 ) -> tuple[FlatPacking, MLP, MLPEncoder | None]:
-    shapes = each(lambda variable: tuple(variable.shape), data.variables)
+    shapes = each(lambda variable: tuple(variable.shape), variables)
     packing = FlatPacking(shapes, flow.num_outputs)
     inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
     shape = dict(

@@ -8,6 +8,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from paramrel.data import load_dataset
 from paramrel.measures.evaluation import Row, evaluate
 from paramrel.runs.record import recipe, resume_folder
 from paramrel.runs.train import train_run
@@ -50,6 +51,7 @@ def _measure(
     limit_threads(params.threads)
     train = params.train.model_copy(update={"steps": steps, "evaluations": 1})
     model = params.model.model_copy(update={"gamma": gamma, "lambda_": lambda_})
-    run, _ = train_run(dataset, method, seed, model, train, progress=False, keep=True)
-    kept = resume_folder(recipe(dataset, method, seed, model, train), run.model.device)
+    data = load_dataset(dataset)
+    run, _ = train_run(data, method, seed, model, train, progress=False, keep=True)
+    kept = resume_folder(recipe(data, method, seed, model, train), run.model.device)
     return {"gamma": gamma, "lambda": lambda_} | evaluate(run, params.evaluate), kept

@@ -8,6 +8,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from paramrel.data import load_dataset
 from paramrel.runs.record import fingerprint, recipe
 from paramrel.runs.run import is_saved
 from paramrel.runs.train import train_run
@@ -32,8 +33,9 @@ def _train(
     dataset: str, method: str, seed: int, params: StudyParams, runs: Path
 ) -> tuple[str, str]:
     limit_threads(params.threads)
-    made_of = recipe(dataset, method, seed, params.model, params.train)
+    data = load_dataset(dataset)
+    made_of = recipe(data, method, seed, params.model, params.train)
     key = f"{dataset}-{method}-{seed}"
     if not is_saved(runs / key, made_of):
-        train_run(dataset, method, seed, params.model, params.train, progress=False, keep=True)
+        train_run(data, method, seed, params.model, params.train, progress=False, keep=True)
     return key, fingerprint(made_of)

@@ -34,7 +34,7 @@ def complete(
     >>> import paramrel
     >>> from paramrel.models.config import ModelParams
     >>> data = paramrel.load_dataset("digits_mixed")
-    >>> model = paramrel.build_model("bfn", data, ModelParams())
+    >>> model = paramrel.build_model("bfn", data.variables, ModelParams())
     >>> complete(model, {"label": data.test.x["label"][:3]}, steps=5)["pixels"].shape
     torch.Size([3, 1, 8, 8])
     """

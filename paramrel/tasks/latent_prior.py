@@ -49,7 +49,7 @@ def fit_latent_prior(z: Tensor, seed: int, steps: int = 600) -> LatentPrior:
     data = _vectors((z - centre) / scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_model("bfn", data, ModelParams())
+        model = build_model("bfn", data.variables, ModelParams())
     params = TrainParams(steps=steps, batch_size=min(128, len(z)), evaluations=1)
     model, _ = train(model, data, params, seed, progress=False)
     return LatentPrior(model, centre, scale)

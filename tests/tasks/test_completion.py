@@ -23,7 +23,7 @@ KNOWN = {name: MIXED.test.x[name][:4] for name in ("pixels", "summary")}
 
 def untrained(method, data=MIXED):
     torch.manual_seed(0)
-    return build_model(method, data, ModelParams(code_dim=4, mlp_width=16)).eval()
+    return build_model(method, data.variables, ModelParams(code_dim=4, mlp_width=16)).eval()
 
 
 @pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_clean"])

@@ -35,7 +35,7 @@ def seeded(seed=0):
 def opened(method, dataset="digits"):
     """An untrained model whose layers that start at zero are open, so that its images differ."""
     torch.manual_seed(0)
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():

@@ -39,7 +39,7 @@ def seeded(seed=0):
 
 def make_run(method, dataset="digits") -> Run:
     torch.manual_seed(0)
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     return Run(dataset, method, 0, model, TrainParams())
 
 

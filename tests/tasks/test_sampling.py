@@ -36,7 +36,7 @@ def make_run(method, dataset="digits") -> Run:
 
 def opened(method, dataset="digits"):
     """An untrained model whose layers that start at zero are open, so that its images differ."""
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     generator = seeded()
     with torch.no_grad():
         for parameter in model.parameters():

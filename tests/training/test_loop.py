@@ -30,7 +30,7 @@ SHORT = TrainParams(steps=12, batch_size=32, evaluations=3)
 def trained(method="paramrel", seed=0, dataset="digits", **params):
     data = load_dataset(dataset)
     torch.manual_seed(seed)
-    model = build_model(method, data, SMALL)
+    model = build_model(method, data.variables, SMALL)
     return train(model, data, SHORT.model_copy(update=params), seed, progress=False)
 
 
@@ -102,7 +102,7 @@ def test_every_example_is_seen_once_before_any_is_seen_again():
 
     number = len(data.train)
     params = SHORT.model_copy(update={"steps": 2 * (number // 32) + 3, "evaluations": 1})
-    train(Recorder(build_model("bfn", data, SMALL)), data, params, 0, progress=False)
+    train(Recorder(build_model("bfn", data.variables, SMALL)), data, params, 0, progress=False)
     epoch = torch.cat(seen)[:number].flatten(1)
     expected = data.train.x.flatten(1)
     assert torch.equal(

@@ -31,7 +31,7 @@ def image_folder_source(name: str, root: Path) -> Source:
     are the parts. Without a size all images must have the same one. Raises ValueError for unknown
     options and images of many sizes, FileNotFoundError for a folder without images.
     """
-    place, options = _parse(name)
+    place, options = parse_image_folder(name)
     folder = root / Path(place).expanduser()
     paths = _list(folder)
     with blaming(paths[0]):
@@ -53,9 +53,11 @@ def image_folder_source(name: str, root: Path) -> Source:
     )
 
 
-def _parse(name: str) -> tuple[str, dict[str, str | int]]:
+def parse_image_folder(name: str) -> tuple[str, dict[str, str | int]]:
     """Split a name into the path and the options for `decode`."""
     place, *words = name.removeprefix(PREFIX).split(",")
+    if not place:
+        raise ValueError(f"{name!r} names no folder; write {PREFIX}PATH")
     options: dict[str, str | int] = {"color": "rgb"}
     for word in words:
         key, _, value = word.partition("=")
