@@ -11,11 +11,15 @@ Data = Tensor | dict[str, Tensor]  # (B, ...), or of each field of records
 
 
 def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
-    """Return function(first, *others), or a dict of it for the fields of dicts with equal keys."""
+    """Return function(first, *others), or a dict of it for the fields of dicts with equal keys.
+
+    What a field holds may be a dict again.
+    """
     if not isinstance(first, Mapping):
         return function(first, *others)
     return {
-        name: function(part, *[other[name] for other in others]) for name, part in first.items()
+        name: each(function, part, *[other[name] for other in others])
+        for name, part in first.items()
     }
 
 

@@ -12,11 +12,12 @@ from tqdm import tqdm
 from paramrel.data import Dataset
 from paramrel.data.arrays import Array, Row
 from paramrel.measures.assessment import control_splits
-from paramrel.measures.codes import code_splits, mean_codes
+from paramrel.measures.codes import code_splits
 from paramrel.measures.config import DisentangleParams
 from paramrel.metrics.disentanglement import Table, dci, disentanglement_controls
 from paramrel.metrics.factor_vae import Draw, draw_from_table, factor_vae_score
 from paramrel.metrics.gaps import mig, sap, tad
+from paramrel.models.encoding import mean_code
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 
@@ -40,7 +41,7 @@ def disentangle_table(
     rows, seeds = [], set()
     coded = [run for run in runs if run.model.encoder is not None]
     for run in tqdm(coded, "runs", disable=not progress):
-        train, _, test = code_splits(run, data, 1.0)
+        train, _, test = code_splits(run.model, data, 1.0, run.seed)
         subjects = dict(_own(run, data, (train, test)))
         if run.seed not in seeds:
             subjects |= dict(_controls(run, data, (train, test)))
@@ -56,7 +57,7 @@ def disentangle_table(
 
 
 def _own(run: Run, data: Dataset, codes: Codes) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
-    encode = partial(mean_codes, run, t=1.0, generator=Generator().manual_seed(run.seed))
+    encode = partial(mean_code, run.model, s=1.0, generator=run.model.generator(run.seed))
     yield "code", (codes, _drawn(data, encode))
     if data.factors is not None:
         yield "rotated_code", _made(codes, data, "random_rotation", run.seed)

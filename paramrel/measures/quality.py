@@ -1,18 +1,20 @@
 """All runs of a data set side by side: what each code knows and how good its samples are."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from torch import Generator
+from torch import Tensor
 from tqdm import tqdm
 
 from paramrel.data import Dataset
 from paramrel.data.arrays import Array
+from paramrel.data.fields import Data
 from paramrel.measures.assessment import (
     Judges,
     control_splits,
@@ -21,10 +23,11 @@ from paramrel.measures.assessment import (
     random_splits,
     references,
 )
-from paramrel.measures.codes import code_splits, parts
+from paramrel.measures.codes import code_splits, splits
 from paramrel.measures.config import QualityParams
 from paramrel.metrics.fidelity import Reference, frechet_distance
 from paramrel.metrics.probes import knn_probe, logistic_probe
+from paramrel.models.batches import in_batches
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.solvers import ancestral, bfn_solver, inference
@@ -72,7 +75,7 @@ def quality_table(
     for run in tqdm(runs, "runs", disable=not progress):
         found = [*_sampled(run, known, params), _bound(run, measured[run.key])]
         if run.model.encoder is not None:
-            found = [*_probed({"code": code_splits(run, data, 1.0)}, data), *found]
+            found = [*_probed({"code": code_splits(run.model, data, 1.0, run.seed)}, data), *found]
         rows += [origin(run, params) | row for row in found]
     return pd.DataFrame(rows).astype({"seed": "Int64"})
 
@@ -101,14 +104,7 @@ def solver_curve(
     rows = []
     for run in (run for run in runs if run.method in params.solvers):
         for (name, solve), number in product(SOLVERS.items(), params.evaluations):
-            generator = Generator().manual_seed(run.seed)
-            predict, shape = (
-                predictor(run.model, generator=generator),
-                run.model.batch_shape(len(test)),
-            )
-            with inference(run.model):
-                x = solve(run.model.flow, predict, shape, number - 1, generator=generator)
-            images = to_pixels(run.model.to_data(x))
+            images = _solved(run, solve, len(test), number - 1)
             distance = frechet_distance(judges[0].features(images), real)
             rows.append(
                 origin(run, params) | {"solver": name, "evaluations": number, "n": len(test)}
@@ -116,6 +112,20 @@ def solver_curve(
                 | {"extractor_sha256": judges[0].sha256}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _solved(run: Run, solve: Callable[..., Data], number: int, steps: int) -> Tensor:
+    """So many images (N, C, H, W) in [-1, 1] by one of SOLVERS."""
+    model, generator = run.model, run.model.generator(run.seed)
+    predict = predictor(model, generator=generator)
+
+    def solved(rows: Tensor) -> Data:
+        shape = model.batch_shape(len(rows))
+        with inference(model):
+            x = solve(model.flow, predict, shape, steps, device=model.device, generator=generator)
+        return model.to_data(x)
+
+    return to_pixels(in_batches(model, solved, torch.arange(number)))
 
 
 def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
@@ -130,7 +140,8 @@ def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.
     for method in params.code_space:
         if method not in first:
             continue
-        z = np.asarray(code_splits(first[method], data, 1.0)[2], dtype=np.float64)
+        run = first[method]
+        z = np.asarray(code_splits(run.model, data, 1.0, run.seed)[2], dtype=np.float64)
         for name, project in {"PCA": PCA(2), "t-SNE": TSNE(init="pca", random_state=0)}.items():
             places = pd.DataFrame(project.fit_transform(z), columns=["x", "y"])
             maps.append(places.assign(method=method, map=name, label=np.asarray(data.test.labels)))
@@ -149,7 +160,7 @@ def _controls(runs: Iterable[Run], data: Dataset, params: QualityParams) -> Iter
 
 
 def _probed(codes: Mapping[str, tuple[Array, ...]], data: Dataset) -> Iterator[Row]:
-    labels = [part.labels for part in parts(data)]
+    labels = [split.labels for split in splits(data)]
     for name, features in codes.items():
         for probe, fit in PROBES.items():
             scores = fit(*zip(features, labels, strict=True))

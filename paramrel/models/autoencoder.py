@@ -235,10 +235,12 @@ class FlowAutoencoder(nn.Module):
         return torch.where(same < self.params.same_time_share, t, later)
 
 
-def draw(posterior: Normal, generator: Generator | None = None) -> Tensor:
-    """Return a reparameterised sample of a Normal, (B, d)."""
-    noise = torch.randn(posterior.mean.shape, generator=generator, device=posterior.mean.device)
-    return posterior.mean + posterior.stddev * noise
+def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor:
+    """Return a reparameterised sample z of a Normal, (B, d); drawn on the generator's device."""
+    mean = posterior.mean
+    device = mean.device if generator is None else generator.device
+    noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
+    return mean + posterior.stddev * noise
 
 
 def _to_data(variable: Variable, x: Tensor) -> Tensor:

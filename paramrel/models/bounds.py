@@ -1,15 +1,14 @@
 """What a model and its code are worth in nats: the bound on −ln p(x), the cost of a wrong code."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import Data, batches, count
+from paramrel.data.fields import Data, count
 from paramrel.flows import Theta
-from paramrel.models.autoencoder import FlowAutoencoder, draw
+from paramrel.models.autoencoder import FlowAutoencoder, sample_code
+from paramrel.models.batches import in_batches
 from paramrel.models.objective import rate
 from paramrel.models.times import stratified_times
 
@@ -55,9 +54,11 @@ def nll_bound(
     """
     if model.method.no_bound:
         raise ValueError(f"this method has no bound on −ln p(x): {model.method.no_bound}")
-    parts = _in_batches(model, x, _bound_of_batch, n, num_times, generator)
-    terms = ([getattr(part, term.name) for part in parts] for term in fields(NLLBound))
-    return NLLBound(*(torch.cat(term).cpu() for term in terms))
+
+    def measured(x: Data) -> dict[str, Tensor]:
+        return vars(_bound_of_batch(model, model.to_flow(x), n, num_times, generator))
+
+    return NLLBound(**in_batches(model, measured, x))
 
 
 def shuffled_code_loss(
@@ -68,15 +69,11 @@ def shuffled_code_loss(
     Zero says that the decoder ignores the code. Both losses share θ_t, the times and the code:
     that of s = 1, or of the `same` time. The examples stand in any order but sorted, N ≥ 2.
     """
-    return torch.cat(_in_batches(model, x, _shuffled_batch, num_times, generator)).cpu()
 
+    def measured(x: Data) -> Tensor:
+        return _shuffled_batch(model, model.to_flow(x), num_times, generator)
 
-@torch.no_grad()
-def _in_batches(
-    model: FlowAutoencoder, x: Data, measure: Callable[..., Any], *arguments: Any
-) -> list[Any]:
-    parts = batches(x, model.batch_size)
-    return [measure(model, model.to_flow(part), *arguments) for part in parts]
+    return in_batches(model, measured, x)
 
 
 def _bound_of_batch(
@@ -131,7 +128,7 @@ def _shared_code(
     if model.method.code_time == "same":
         return None, free
     posterior = model.encode(x, torch.ones_like(free), generator)
-    return draw(posterior, generator), rate(posterior)
+    return sample_code(posterior, generator), rate(posterior)
 
 
 def _step(
@@ -147,4 +144,4 @@ def _step(
         return theta, shared, torch.ones_like(t)
     of_data = model.method.code == "x_t"
     posterior = model.encode(x, t) if of_data else model.encode_theta(theta, t)
-    return theta, draw(posterior, generator), t
+    return theta, sample_code(posterior, generator), t

@@ -54,4 +54,4 @@ def _measure(
     data = load_dataset(dataset)
     run, _ = train_run(data, method, seed, model, train, progress=False, keep=True)
     kept = resume_folder(recipe(data, method, seed, model, train), run.model.device)
-    return {"gamma": gamma, "lambda": lambda_} | evaluate(run, params.evaluate), kept
+    return {"gamma": gamma, "lambda": lambda_} | evaluate(run, data, params.evaluate), kept

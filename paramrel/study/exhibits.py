@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from paramrel.measures.evaluation import controls
+from paramrel.data import load_dataset
+from paramrel.measures.evaluation import data_floors
 from paramrel.study.params import StudyParams
 from paramrel.study.report import Exhibit, Section, read_runs, read_tables, summarise
 from paramrel.study.results import read_table
@@ -43,7 +44,7 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     tables["runs"] = read_runs(params)
     datasets = [name for grid in params.grids for name in grid.datasets]
     tables["controls"] = pd.DataFrame(
-        controls(name, params.model.code_dim, params.evaluate) for name in datasets
+        data_floors(load_dataset(name), params.model.code_dim, params.evaluate) for name in datasets
     )
     return tables
 

@@ -2,6 +2,7 @@
 
 import yaml
 
+from paramrel.data import Dataset, load_dataset
 from paramrel.data.disk.files import whole_file
 from paramrel.measures.config import EvaluateParams
 from paramrel.measures.evaluation import Row, evaluate
@@ -21,19 +22,20 @@ def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> Non
 
     The same seed gives the same bytes on the same machine.
     """
+    data = load_dataset(dataset)
     for method in METHODS[dataset]:
-        run, _ = train_run(dataset, method, SEED, model, train)
+        run, _ = train_run(data, method, SEED, model, train)
         save_run(run, study_root() / "data" / "pretrained" / run.key)
-        _write_card(f"pretrained/{run.key}/{FILE}", card(run))
+        _write_card(f"pretrained/{run.key}/{FILE}", card(run, data))
 
 
-def card(run: Run) -> Row:
+def card(run: Run, data: Dataset) -> Row:
     """Return where a model comes from and what it measures on the test split, in nats per image.
 
     nll_bound: on −ln p(x); shuffled_code: what another image's code adds to the loss; probe_t1:
     accuracy of a linear probe on codes of s = 1.
     """
-    row = evaluate(run, EvaluateParams())
+    row = evaluate(run, data, EvaluateParams())
     origin = {
         "title": f"{run.method} on {run.dataset}, {run.model.method.summary}",
         "command": f"python -m paramrel.study pretrain {run.dataset}",

@@ -115,10 +115,9 @@ def test_without_a_run_of_the_methods_a_figure_says_so():
         assert text.get_text().startswith("no run of the methods of quality.")
 
 
-def test_the_runs_of_the_study_are_read_by_their_names(runs, digits, tmp_path, monkeypatch):
+def test_the_runs_of_the_study_are_read_by_their_names(runs, tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("paramrel.runs.run.load_dataset", lambda name: digits)
     for run in runs[:1]:
         save_run(run, f"results/runs/{run.key}")
         write_json({"n_test": 360}, f"results/metrics/train/{run.key}.json")

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Split, load_dataset
-from paramrel.models.autoencoder import draw
+from paramrel.models.autoencoder import sample_code
 from paramrel.models.bounds import nll_bound, shuffled_code_loss
 from paramrel.models.build import build_model, cost_table
 from paramrel.models.config import ModelParams
@@ -111,7 +111,7 @@ def test_at_gamma_zero_and_lambda_one_the_objective_is_the_elbo_by_hand():
     theta_t = flow.sample_theta(x, t, generator=generator)
     one = torch.ones(len(x))
     posterior = model.encode_theta(flow.sample_theta(x, one, generator=generator), one)
-    z = draw(posterior, generator)
+    z = sample_code(posterior, generator)
     probs = model.output_distribution(theta_t, z, t, one).probs
     error = (one_hot(x, 2) - probs).square().sum(-1).flatten(1).sum(1)
     data = 2 * PARAMS.beta_1 * t * error  # K β(1) t |e_x - ê|²
@@ -135,7 +135,7 @@ def test_data_and_divergence_keep_their_proportion_when_images_grow(size):
     t = (torch.rand((), generator=generator) + torch.arange(64) / 64) % 1
     model.flow.sample_theta(data.train.x, t, generator=generator)
     posterior = model.encode(data.train.x, torch.ones(64), generator)
-    z = draw(posterior, generator)
+    z = sample_code(posterior, generator)
     prior = torch.randn(z.shape, generator=generator)
     torch.testing.assert_close(loss.data, size**2 * PARAMS.beta_1 * t.mean())
     torch.testing.assert_close(loss.divergence, size**2 * mmd(z, prior))
@@ -225,7 +225,7 @@ def test_a_variational_autoencoder_s_bound_is_its_likelihood_plus_its_rate(datas
     model, x = model_and_x("vae", dataset)
     bound = nll_bound(model, x, num_times=3, generator=seeded())
     posterior, t = model.encode(x, torch.ones(len(x))), torch.ones(len(x))
-    z = draw(posterior, seeded())
+    z = sample_code(posterior, seeded())
     out = model.output_distribution(model.flow.prior(x.shape), z, t, t)
     torch.testing.assert_close(bound.transmission, model.flow.data_flow.reconstruction_loss(x, out))
     torch.testing.assert_close(bound.rate, rate(posterior))
@@ -371,7 +371,7 @@ def test_a_code_is_drawn_if_and_only_if_it_has_a_rate(method):
     model, x = model_and_x(method)
     posterior = model.encode(x, torch.ones(len(x)), seeded())
     deterministic = method in ("ae", "diffae", "infodiffusion")
-    assert torch.equal(draw(posterior), posterior.mean) == deterministic
+    assert torch.equal(sample_code(posterior), posterior.mean) == deterministic
     assert (model(x).rate == 0) == deterministic
 
 
@@ -425,7 +425,7 @@ def test_a_model_of_records_takes_and_gives_every_field(method):
     model, x = model_and_x(method, "digits_mixed")
     assert model.batch_shape(16) == {name: part.shape for name, part in x.items()}
     t = torch.ones(16)
-    z = draw(model.encode(x, t, seeded()), seeded())
+    z = sample_code(model.encode(x, t, seeded()), seeded())
     out = model.output_distribution(model.flow.prior(model.batch_shape(16)), z, t, t)
     drawn = model.to_data(model.flow.mode_output(out))
     assert {n: part.shape for n, part in drawn.items()} == {n: part.shape for n, part in x.items()}

@@ -12,12 +12,12 @@ from paramrel.measures.config import GenerateParams
 from paramrel.measures.reconstruction import reconstruct_in_all_ways, reconstruction_table
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
+from paramrel.models.encoding import mean_code
 from paramrel.runs.run import Run
 from paramrel.runs.train import train_run
 from paramrel.solvers import exact_predictor, invert
 from paramrel.tasks.reconstruction import (
     Reconstruction,
-    mean_code,
     progression,
     progressive_times,
     reconstruct_from_code,

@@ -66,7 +66,7 @@ def test_samples_look_like_the_data_to_a_program_and_depend_on_the_seed_alone(me
 def test_a_code_of_the_data_cannot_be_read_while_sampling(method):
     model = make_run(method).model
     with pytest.raises(ValueError, match="read from data.*sample z from the prior"):
-        sample(model, 2, 3, seeded())
+        sample(model, 2, 3, seeded(), "self")
 
 
 def test_without_a_flow_a_sample_is_one_code_decoded_once():

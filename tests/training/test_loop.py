@@ -59,7 +59,8 @@ def test_a_model_of_records_trains_and_is_evaluated(method, tmp_path):
     run, history = train_run("digits_mixed", method, 0, SMALL, params, progress=False)
     assert history["train_total"].iloc[-1] < 0.95 * history["train_total"].iloc[0]
     save_run(run, tmp_path)
-    row = evaluate(load_run(tmp_path), EvaluateParams(num_times=2, probe_times=(1.0,)))
+    data = load_dataset("digits_mixed")
+    row = evaluate(load_run(tmp_path), data, EvaluateParams(num_times=2, probe_times=(1.0,)))
     assert row["n_test"] == 360 and ("shuffled_code" in row) == (method != "bfn")
 
 
