@@ -36,10 +36,7 @@ def test_a_public_name_is_there_and_its_docstring_s_example_runs(name):
 def test_a_maker_of_own_data_has_an_example_that_runs(name):
     maker = getattr(paramrel.Dataset, name)
     (example,) = doctest.DocTestFinder().find(maker, name, import_module(maker.__module__))
-    assert (
-        example.examples
-        and RUNNER.run(example).failed == 0
-    )
+    assert example.examples and RUNNER.run(example).failed == 0
 
 
 def test_the_package_s_own_example_runs():

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from paramrel.data import Dataset, Variable, Variables
 from paramrel.data.fields import each, leaves
 from paramrel.flows import (
+    BinaryDiffusionFlow,
     CategoricalFlow,
     DiffusionFlow,
     DiscretizedFlow,
@@ -74,7 +75,7 @@ def build_flow(method: Method, variables: Variables, params: ModelParams) -> Flo
         return MixedFlow(each(partial(build_flow, method, params=params), variables))
     kind, levels = variables.kind, variables.levels
     if method.flow == "diffusion":
-        return DiffusionFlow(num_bins=levels)
+        return BinaryDiffusionFlow() if kind == "binary" else DiffusionFlow(levels)
     if kind in ("binary", "categorical"):
         # Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes
         flow = CategoricalFlow(num_classes=levels, beta_1=2 * params.beta_1 / levels)
