@@ -139,7 +139,7 @@ def test_only_shapes3d_needs_h5py_and_says_so(root, accept_files, monkeypatch):
     accept_files("shapes3d")
     monkeypatch.setitem(sys.modules, "h5py", None)
     assert len(load_dataset("digits").train)
-    with pytest.raises(ImportError, match=r"needs h5py: pip install paramrel\[study\]"):
+    with pytest.raises(ImportError, match=r"needs h5py; install it: pip install paramrel\[study\]"):
         load_dataset("shapes3d")
 
 
