@@ -19,7 +19,7 @@ from paramrel.networks import Packing
 
 Outputs = Distribution | dict[str, Distribution]
 
-LARGEST_LOG_STD = 20.0  # of a code; at γ = 1 nothing else keeps its noise from vanishing
+SMALLEST_LOG_STD = -20.0  # of a code; at γ = 1 nothing else keeps its noise from vanishing
 BATCH_VALUES = 2**18  # of the data, in a batch that is measured or drawn
 
 
@@ -145,7 +145,7 @@ class FlowAutoencoder(nn.Module):
 
     def _posterior(self, features: Data, s: Tensor) -> Normal:
         mean, log_std = self.encoder(self.packing.pack(features), self.flow.log_snr(s))
-        log_std = log_std.float().clamp(-LARGEST_LOG_STD, LARGEST_LOG_STD)
+        log_std = log_std.float().clamp(min=SMALLEST_LOG_STD)
         std = log_std.exp() if self.method.stochastic else torch.zeros_like(mean.float())
         return Normal(mean.float(), std, validate_args=False)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from paramrel.models.methods import METHODS
+from paramrel.networks.conditioning import CONDITIONING
 
 T = TypeVar("T")
 
@@ -105,7 +106,7 @@ class ModelParams(Params):
     mlp_width: Width = 128
     mlp_blocks: int = Field(3, ge=1, le=50)
     embedding: Size = 128
-    conditioning: Literal["adagn", "input_add", "cross_attention"] = "adagn"
+    conditioning: Annotated[str, one_of(CONDITIONING)] = "adagn"
     beta_1: float = Field(9.0, gt=0, le=1e4)
     sigma_1: float = Field(0.02, ge=1e-4, lt=1)
     gamma: Gamma = 0.9

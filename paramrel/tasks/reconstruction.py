@@ -83,7 +83,6 @@ def reconstruct_from_theta(
     z: a code of s = 1, (N, d), that is kept beside θ_t; without it, a method whose code is read
     from data is refused with a ValueError.
     """
-
     check_span("t", t, t, 0, 1)
 
     def again(x: Data, z: Tensor | None = None) -> dict[str, Data]:
