@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from paramrel.data import load_dataset
+from paramrel.models.bounds import nll_bound, shuffled_code_loss
 from paramrel.models.build import build_model, methods_for
 from paramrel.models.config import ModelParams
 
@@ -53,9 +54,9 @@ def test_bounds_refuse_values_that_are_no_data(dataset):
     for name, part in x.items() if isinstance(x, dict) else [("", x)]:
         bad = part + 100
         bad = x | {name: bad} if name else bad
-        for bound in (model.nll_bound, model.shuffled_code_loss):
+        for bound in (nll_bound, shuffled_code_loss):
             with pytest.raises(ValueError, match=r"x must lie in .* its values span \["):
-                bound(bad, num_times=1)
+                bound(model, bad, num_times=1)
 
 
 def test_a_bound_of_a_decoder_that_says_nothing_is_refused():
