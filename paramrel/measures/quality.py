@@ -25,8 +25,9 @@ from paramrel.measures.assessment import (
 )
 from paramrel.measures.codes import code_splits, splits
 from paramrel.measures.config import QualityParams
-from paramrel.metrics.fidelity import Reference, frechet_distance
-from paramrel.metrics.probes import knn_probe, logistic_probe
+from paramrel.metrics.distances import frechet_distance
+from paramrel.metrics.fidelity import Reference
+from paramrel.metrics.table import measured, metrics_of
 from paramrel.models.batches import in_batches
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
@@ -34,15 +35,6 @@ from paramrel.solvers import ancestral, bfn_solver, inference
 from paramrel.tasks.sampling import predictor, to_pixels
 
 Row = dict[str, float | int | str]
-
-
-PROBES = {"logistic": logistic_probe, "kNN": knn_probe}
-
-
-DISTANCES = {"frechet": "fd", "frechet_infinity": "fd∞", "kernel": "kid"}
-
-
-SHARES = ("precision", "recall")
 
 
 SOLVERS = {
@@ -58,7 +50,7 @@ def quality_table(
     data: Dataset,
     judges: Judges,
     params: QualityParams,
-    measured: Mapping[str, Row],
+    evaluated: Mapping[str, Row],
     progress: bool = True,
 ) -> pd.DataFrame:
     """Return one row for each run, thing measured (`of`) and measure, with its floor and ceiling.
@@ -68,12 +60,12 @@ def quality_table(
     once and without a seed, `random_encoder` (of the first method with a code) once a seed.
     measure: `logistic accuracy` …, `fd[<extractor>]@N` … data: the runs' data set, cut to the
     examples that are to be measured. judges: `extractors`, the same ones for all runs.
-    measured: what `evaluate` said of each run, by its key. A number that a method cannot have is
+    evaluated: what `evaluate` said of each run, by its key. A number that a method cannot have is
     NaN, and `note` says why.
     """
     known, rows = references(data, judges, params), list(_controls(runs, data, params))
     for run in tqdm(runs, "runs", disable=not progress):
-        found = [*_sampled(run, known, params), _bound(run, measured[run.key])]
+        found = [*_sampled(run, known, params), *_evaluated(run, evaluated[run.key])]
         if run.model.encoder is not None:
             found = [*_probed({"code": code_splits(run.model, data, 1.0, run.seed)}, data), *found]
         rows += [origin(run, params) | row for row in found]
@@ -161,12 +153,10 @@ def _controls(runs: Iterable[Run], data: Dataset, params: QualityParams) -> Iter
 
 def _probed(codes: Mapping[str, tuple[Array, ...]], data: Dataset) -> Iterator[Row]:
     labels = [split.labels for split in splits(data)]
-    for name, features in codes.items():
-        for probe, fit in PROBES.items():
-            scores = fit(*zip(features, labels, strict=True))
-            row = partial(_row, name, n=scores["n_test"], note=scores["note"])
-            yield row(f"{probe} accuracy", scores["accuracy"], scores["floor_accuracy"], 1.0)
-            yield row(f"{probe} AUROC", scores["auroc"], 0.5, 1.0)
+    for of, features in codes.items():
+        labelled = tuple(zip(features, labels, strict=True))
+        for name, metric, row in measured({"labels": labelled}):
+            yield _row(of, name, row[metric.key], *metric.ends(row), row["n_test"], row["note"])
 
 
 def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Iterator[Row]:
@@ -174,19 +164,19 @@ def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Ite
         sha256 = {"extractor_sha256": scores["extractor_sha256"]}
         of = f"samples, {scores['code']}"
         extractor = scores["metric"].removeprefix("fd")  # [name]@N
-        for key, short in DISTANCES.items():
-            ends = scores[f"{key}_floor"], scores[f"{key}_ceiling"]
-            yield _row(of, short + extractor, scores[key], *ends, scores["n"]) | sha256
-        for key in SHARES:  # the more the better: real images are the ceiling, noise the floor
-            ends = scores[f"{key}_ceiling"], scores[f"{key}_floor"]
-            yield _row(of, key + extractor, scores[key], *ends, scores["n"]) | sha256
+        for name, metric in metrics_of("features").items():
+            ends = scores[f"{metric.key}_floor"], scores[f"{metric.key}_ceiling"]
+            if metric.higher_is_better:  # real images are the ceiling, noise is the floor
+                ends = ends[::-1]
+            yield _row(of, name + extractor, scores[metric.key], *ends, scores["n"]) | sha256
 
 
-def _bound(run: Run, known: Row) -> Row:
-    value = known.get("nll_bound", np.nan)
+def _evaluated(run: Run, known: Row) -> Iterator[Row]:
     note = run.model.method.no_bound or ""
-    row = _row("model", "bound on −ln p(x)", value, np.nan, np.nan, known["n_test"], note)
-    return row | {"parameters_sha256": known["parameters_sha256"]}
+    for name, metric, row in measured({"evaluation": known}):
+        value = row.get(metric.key, np.nan)
+        row = _row("model", name, value, *metric.ends(row), known["n_test"], note)
+        yield row | {"parameters_sha256": known["parameters_sha256"]}
 
 
 def _row(

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from paramrel.data.arrays import Row, as_codes
+from paramrel.metrics.distances import frechet_distance
 from paramrel.metrics.extractors import Classifier, Extractor
-from paramrel.metrics.fidelity import frechet_distance
 
 Decoder = Callable[[Tensor], Tensor]
 
