@@ -41,8 +41,8 @@ def test_the_recipe_has_the_code_of_every_module_that_a_training_imports():
     [
         ("train_ahead", "paramrel.study.ahead"),
         ("train", "paramrel.measures.evaluation"),
-        ("ablate", "paramrel.study.ablation"),
-        ("code_time", "paramrel.study.ablation"),
+        ("ablate", "paramrel.study.grid"),
+        ("code_time", "paramrel.study.grid"),
     ],
 )
 def test_a_stage_that_trains_depends_on_the_code_that_its_numbers_depend_on(stage, module):

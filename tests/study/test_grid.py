@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from paramrel.study.ablation import ablate
+from paramrel.study.grid import ablate
 from paramrel.study.params import load_params
 
 TINY = load_params(Path(__file__).parent / "tiny_params.yaml").model_copy(update={"jobs": 1})
