@@ -53,10 +53,11 @@ def ahead(wanted: argparse.Namespace) -> None:
 
 def cells(wanted: argparse.Namespace) -> None:
     """Train the cells of a grid of params.yaml side by side; those that are there stay."""
-    from paramrel.study.cells import train_cells
+    from paramrel.study.ahead import train_all
+    from paramrel.study.cells import grid_cells
 
     params = load_params()
-    train_cells(wanted.grid, params, params.results / "cells" / wanted.grid)
+    train_all(grid_cells(wanted.grid, params), params, params.results / "cells" / wanted.grid)
 
 
 def costs(wanted: argparse.Namespace) -> None:

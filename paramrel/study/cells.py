@@ -1,10 +1,8 @@
 """The cells of a grid of methods and weights: which trainings they are, and where they lie."""
 
 from itertools import islice, product
-from pathlib import Path
 
 from paramrel.runs.record import PLACE, fingerprint
-from paramrel.study.ahead import train_all
 from paramrel.study.params import AblationParams, StudyParams
 from paramrel.study.paths import stem
 from paramrel.study.runs import Cell
@@ -42,10 +40,10 @@ def cell_name(cell: Cell) -> str:
     return f"{stem(cell.dataset)}-{cell.method}-{cell.seed}-{hashed}"
 
 
-def train_cells(name: str, params: StudyParams, folder: Path) -> None:
-    """Train all cells of a grid of params.yaml side by side, as `train_all` does."""
+def grid_cells(name: str, params: StudyParams) -> dict[str, Cell]:
+    """Return all cells of a grid of params.yaml by their folders."""
     grid = getattr(params, name)
     cells = short_cells(grid, params)
     if name == "code_time":
         cells += long_cells(grid, params)
-    train_all({cell_name(cell): cell for cell in cells}, params, folder)
+    return {cell_name(cell): cell for cell in cells}

@@ -25,7 +25,7 @@ def ablate(
 ) -> pd.DataFrame:
     """Measure every cell of a grid; one tidy row per cell, in the grid's order.
 
-    steps, cells: see `short_cells`. folder: where `train_cells` trained them; "" trains them now,
+    steps, cells: see `short_cells`. folder: where they are trained; "" trains them now,
     params.processes side by side.
     """
     todo = short_cells(grid, params, steps, cells)

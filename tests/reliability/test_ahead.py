@@ -9,8 +9,8 @@ from paramrel.runs.record import weights_hash
 from paramrel.runs.run import save_run
 from paramrel.runs.train import train_run
 from paramrel.study.__main__ import main
-from paramrel.study.grid import ablate
 from paramrel.study.ahead import train_ahead
+from paramrel.study.grid import ablate
 from paramrel.study.params import load_params
 from paramrel.study.results import read_json
 from paramrel.training.progress import Progress
