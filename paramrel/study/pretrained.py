@@ -20,8 +20,10 @@ MEASURED = ("n_test", "nll_bound", "shuffled_code", "probe_t1")
 def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> None:
     """Train the models of a data set, keep them below data/, write their cards into data.dvc.
 
-    The same seed gives the same bytes on the same machine.
+    The same seed gives the same bytes on the same machine. Raises ValueError for other data.
     """
+    if dataset not in METHODS:
+        raise ValueError(f"no models of {dataset!r} come with the study, only {', '.join(METHODS)}")
     data = load_dataset(dataset)
     for method in METHODS[dataset]:
         run, _ = train_run(data, method, SEED, model, train)

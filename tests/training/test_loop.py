@@ -139,7 +139,7 @@ def study(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "folder"), [([], "results/runs/digits-bfn-1"), (["--out", "here"], "here")]
+    ("words", "folder"), [([], "results/tiny/runs/digits/bfn-1"), (["--out", "here"], "here")]
 )
 def test_the_command_trains_a_run_of_the_parameters_and_keeps_it(study, words, folder):
     main(["train", "digits", "bfn", "1", *words])
