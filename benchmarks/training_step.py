@@ -148,7 +148,7 @@ def functions_of(name: str, parts: tuple[str, ...]) -> dict[str, Callable[[], No
     """Return steps, or the parts of a step, of a data set as functions to time."""
     data = load_dataset(name)
     x = data.train.draw(torch.arange(BATCH), Generator().manual_seed(0))
-    model = build_model("paramrel", data, NETWORKS[name])
+    model = build_model("paramrel", data.variables, NETWORKS[name])
     if parts != PARTS:
         return {part: training_step(model, x, *STEPS[part]) for part in parts}
     alone = {"convolutions": convolutions(model, x), "data": draw_batch(data)}

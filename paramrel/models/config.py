@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -93,7 +94,11 @@ class Params(BaseModel):
 
 
 class ModelParams(Params):
-    """The numbers that define a model; params.yaml says what each is."""
+    """The numbers that define a model; params.yaml says what each is.
+
+    >>> ModelParams(code_dim=32).sigma_1
+    0.02
+    """
 
     code_dim: Size = 10
     channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (16, 32)
@@ -117,3 +122,13 @@ class ModelParams(Params):
                 "for each resolution"
             )
         return self
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong with parameters, each in one sentence."""
+    found = error.errors()
+    places = [".".join(map(str, fault["loc"])) for fault in found]
+    return "; ".join(
+        f"{place} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+        for place, fault in zip(places, found, strict=True)
+    )

@@ -6,11 +6,14 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from paramrel.measures.evaluation import controls
+from paramrel.data import load_dataset
+from paramrel.measures.evaluation import data_floors
+from paramrel.metrics.table import METRICS, metrics_of
+from paramrel.study.claims import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 from paramrel.study.params import StudyParams
+from paramrel.study.paths import stem
 from paramrel.study.report import Exhibit, Section, read_runs, read_tables, summarise
 from paramrel.study.results import read_table
-from paramrel.study.verdicts import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 
 OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 
@@ -18,13 +21,15 @@ OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 OF_STUDY = ("ablation", "code_time")
 
 
-HIGHER_IS_BETTER = {
-    "probe accuracy": True,
-    "kNN accuracy": True,
-    "fd": False,
-    "kid": False,
-    "NLL bound": False,
+SHORT = {  # the metrics that the report compares, by name there
+    "logistic accuracy": "probe accuracy",
+    "kNN accuracy": "kNN accuracy",
+    "fd": "fd",
+    "kid": "kid",
+    "bound on −ln p(x)": "NLL bound",
 }
+HIGHER_IS_BETTER = {short: METRICS[name].higher_is_better for name, short in SHORT.items()}
+PATHS = [metric.key for metric in metrics_of("paths").values()]
 
 
 EFFECTS = ["kl", "mmd", "mutual_information", "active_units", "shuffled_code", "probe_t1"]
@@ -35,15 +40,16 @@ Tables = Mapping[str, pd.DataFrame]
 
 def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     """Return every table that the stages wrote, one row a seed, by name."""
-    tables = {name: read_tables(name, params.datasets) for name in OF_DATASETS}
-    tables |= {name: read_table(f"results/tables/{name}.csv") for name in OF_STUDY}
-    tables["disentangle"] = read_tables("disentangle", params.factors.datasets)
-    mixed = [read_table(f"results/tables/{name}.csv") for name in params.mixed.datasets]
+    folder = params.results / "tables"
+    tables = {name: read_tables(folder, name, params.datasets) for name in OF_DATASETS}
+    tables |= {name: read_table(folder / f"{name}.csv") for name in OF_STUDY}
+    tables["disentangle"] = read_tables(folder, "disentangle", params.factors.datasets)
+    mixed = [read_table(folder / f"{stem(name)}.csv") for name in params.mixed.datasets]
     tables["mixed"] = pd.concat(mixed) if mixed else pd.DataFrame()
     tables["runs"] = read_runs(params)
     datasets = [name for grid in params.grids for name in grid.datasets]
     tables["controls"] = pd.DataFrame(
-        controls(name, params.model.code_dim, params.evaluate) for name in datasets
+        data_floors(load_dataset(name), params.model.code_dim, params.evaluate) for name in datasets
     )
     return tables
 
@@ -54,8 +60,7 @@ def quality_scores(quality: pd.DataFrame) -> pd.DataFrame:
     fd and kid: in the features of the classifier, of the sampler that the method is made for: the
     code read anew from θ where it can be, else drawn from the prior.
     """
-    names = {"logistic accuracy": "probe accuracy", "bound on −ln p(x)": "NLL bound"}
-    name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True).replace(names)
+    name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True).replace(SHORT)
     of = quality["of"].str.startswith(("code", "samples", "model"))
     rows = quality.assign(name=name)[of & name.isin(HIGHER_IS_BETTER)]
     key = ["dataset", "method", "seed"]
@@ -94,7 +99,7 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
         "smoothness": summarise(
             tables["interpolate"],
             ["dataset", "method"],
-            ["path_over_chord", "label_switches", "path_length", "midpoint_distance"],
+            PATHS,
         ),
         "mixed": _measured(tables["mixed"], ["dataset", "method"]),
     }
@@ -109,7 +114,7 @@ def report_sections(params: StudyParams, printed: Tables) -> list[Section]:
             part["title"],
             part["text"],
             [
-                _exhibit(entry, printed, names)
+                _exhibit(entry, printed, names, params.results)
                 for entry in part["exhibits"]
                 if entry.get("table") in (None, *printed)
                 for names in _places(entry, params)
@@ -127,7 +132,7 @@ def setting(params: StudyParams, printed: Tables) -> str:
         f"seeds {list(params.seeds)}, {params.train.steps} steps of {params.train.batch_size} "
         f"examples, codes of {params.model.code_dim} scalars; ± is the half width of the 95 % "
         "t-interval over the seeds. Behind each exhibit stands the command that makes it; the rows "
-        "of every seed are in results/tables.\n\n"
+        f"of every seed are in results/{params.study}/tables.\n\n"
         "Images of 8×8 and 16×16 pixels and small networks show mechanisms and are no benchmark. "
         "Intervals over training seeds do not contain the sampling error of the test split."
     )
@@ -143,11 +148,12 @@ def _places(entry: dict[str, str], params: StudyParams) -> list[dict[str, str]]:
     return [first]
 
 
-def _exhibit(entry: dict[str, str], printed: Tables, names: dict[str, str]) -> Exhibit:
+def _exhibit(
+    entry: dict[str, str], printed: Tables, names: dict[str, str], results: Path
+) -> Exhibit:
+    figure = entry.get("figure", "").format(**{k: stem(name) for k, name in names.items()})
     entry = {key: value.format(**names) for key, value in entry.items()}
-    content = (
-        printed[entry["table"]] if "table" in entry else f"results/figures/{entry['figure']}.png"
-    )
+    content = printed[entry["table"]] if "table" in entry else results / f"figures/{figure}.png"
     return Exhibit(entry["name"], entry["caption"], content, entry["stage"])
 
 

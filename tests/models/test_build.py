@@ -35,7 +35,7 @@ from paramrel.networks import MLP, FlatPacking, Networks, UNet
 )
 def test_a_flow_is_made_for_the_kind_of_data(method, dataset, kind):
     data = load_dataset(dataset)
-    flow = build_flow(METHODS[method], data, ModelParams())
+    flow = build_flow(METHODS[method], data.variables, ModelParams())
     assert type(flow) is kind and flow.moves == (method != "vae")
     x = data.train.x[:4]
     flow.check(flow.from_data(x))
@@ -46,7 +46,7 @@ def test_a_flow_is_made_for_the_kind_of_data(method, dataset, kind):
 
 @pytest.mark.parametrize(("dataset", "decoder"), [("digits", UNet), ("digits_mixed", MLP)])
 def test_images_get_a_u_net_and_all_other_data_an_mlp(dataset, decoder):
-    assert type(build_model("bfn", load_dataset(dataset), ModelParams()).decoder) is decoder
+    assert type(build_model("bfn", load_dataset(dataset).variables, ModelParams()).decoder) is decoder
 
 
 class Lines:
@@ -70,7 +70,7 @@ def test_a_new_backbone_is_a_class_and_its_row(monkeypatch):
     rows = dict(BACKBONES)
     monkeypatch.setattr("paramrel.models.build.BACKBONES", {"lines": Lines()} | rows)
     data = load_dataset("digits")
-    model = build_model("bfn", data, ModelParams())
+    model = build_model("bfn", data.variables, ModelParams())
     assert isinstance(model.decoder, nn.Linear)
     assert model.loss(data.train.x[:4]).total.isfinite()
-    assert isinstance(build_model("bfn", load_dataset("digits_mixed"), ModelParams()).decoder, MLP)
+    assert isinstance(build_model("bfn", load_dataset("digits_mixed").variables, ModelParams()).decoder, MLP)
