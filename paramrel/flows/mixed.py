@@ -1,7 +1,6 @@
 """A flow of named fields, each with its own kind of data and its own flow."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch.distributions import Distribution
 
 from .bayesian import BayesianFlow
 from .flow import Flow
+from .mixed_schedule import MixedSchedule
 from .mixed_theta import MixedTheta
 
 # Of every field by its name.
@@ -18,22 +18,6 @@ Outs = dict[str, Distribution]
 Shapes = dict[str, tuple[int, ...]]
 Numbers = dict[str, float]
 Accuracies = dict[str, float | Tensor]
-
-
-@dataclass(frozen=True)
-class MixedSchedule:
-    """The accuracies of every field at the time that they share."""
-
-    flows: Mapping[str, Flow]
-
-    def beta(self, t: float | Tensor) -> Fields:
-        return {name: flow.schedule.beta(t) for name, flow in self.flows.items()}
-
-    def alpha(self, t: float | Tensor) -> Fields:
-        return {name: flow.schedule.alpha(t) for name, flow in self.flows.items()}
-
-    def alpha_step(self, i: int | Tensor, n: int) -> Fields:
-        return {name: flow.schedule.alpha_step(i, n) for name, flow in self.flows.items()}
 
 
 class MixedFlow(BayesianFlow):

@@ -46,7 +46,9 @@ def test_a_flow_is_made_for_the_kind_of_data(method, dataset, kind):
 
 @pytest.mark.parametrize(("dataset", "decoder"), [("digits", UNet), ("digits_mixed", MLP)])
 def test_images_get_a_u_net_and_all_other_data_an_mlp(dataset, decoder):
-    assert type(build_model("bfn", load_dataset(dataset).variables, ModelParams()).decoder) is decoder
+    assert (
+        type(build_model("bfn", load_dataset(dataset).variables, ModelParams()).decoder) is decoder
+    )
 
 
 class Lines:
@@ -73,4 +75,6 @@ def test_a_new_backbone_is_a_class_and_its_row(monkeypatch):
     model = build_model("bfn", data.variables, ModelParams())
     assert isinstance(model.decoder, nn.Linear)
     assert model.loss(data.train.x[:4]).total.isfinite()
-    assert isinstance(build_model("bfn", load_dataset("digits_mixed").variables, ModelParams()).decoder, MLP)
+    assert isinstance(
+        build_model("bfn", load_dataset("digits_mixed").variables, ModelParams()).decoder, MLP
+    )
