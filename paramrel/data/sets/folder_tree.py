@@ -128,7 +128,7 @@ def _parts(folder: Path, paths: list[Path]) -> tuple[np.ndarray, list[Place]]:
         if len(found) < 2 or (depth and None in named):
             continue
         if None in named:
-            stray = paths[named.index(None)]
+            stray = paths[named.index(None)].absolute()
             raise ValueError(
                 f"{folder.resolve()} has folders for {_words(found)}, but {stray} lies in none of "
                 "them; move or remove what is beside them"
