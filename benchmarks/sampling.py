@@ -49,7 +49,7 @@ def measure(name: str) -> pd.DataFrame:
     """One row for each solver, number of evaluations and seed: the distance and the time."""
     data, (params, steps, number) = load_dataset(name), MODELS[name]
     torch.manual_seed(0)
-    untrained = build_model("bfn", data, params)
+    untrained = build_model("bfn", data.variables, params)
     model, _ = train(untrained, data, TrainParams(steps=steps, evaluations=1), 0, progress=False)
     images = to_pixels(data.train.x[:5000])
     labels = torch.as_tensor(data.train.labels[: len(images)])

@@ -28,7 +28,7 @@ from paramrel.data import Dataset, load_dataset
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model, cost_table
 from paramrel.models.config import ModelParams
-from paramrel.networks import kernels
+from paramrel.networks.norm_silu import kernel
 from paramrel.training.devices import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
@@ -81,13 +81,13 @@ def training_step(
 
 @contextmanager
 def _norm(compiled: bool) -> Iterator[None]:
-    library = kernels.library
+    library = kernel.library
     if not compiled:
-        kernels.library = lambda: None
+        kernel.library = lambda: None
     try:
         yield
     finally:
-        kernels.library = library
+        kernel.library = library
 
 
 def convolutions(model: FlowAutoencoder, x: Tensor) -> Callable[[], None]:
@@ -148,7 +148,7 @@ def functions_of(name: str, parts: tuple[str, ...]) -> dict[str, Callable[[], No
     """Return steps, or the parts of a step, of a data set as functions to time."""
     data = load_dataset(name)
     x = data.train.draw(torch.arange(BATCH), Generator().manual_seed(0))
-    model = build_model("paramrel", data, NETWORKS[name])
+    model = build_model("paramrel", data.variables, NETWORKS[name])
     if parts != PARTS:
         return {part: training_step(model, x, *STEPS[part]) for part in parts}
     alone = {"convolutions": convolutions(model, x), "data": draw_batch(data)}

@@ -64,7 +64,7 @@ def constant_columns(codes: np.ndarray) -> np.ndarray:
 
 def draw_seed(generator: torch.Generator) -> int:
     """Draw a seed for a library that takes integers, so that one generator rules all randomness."""
-    return int(torch.randint(2**31, (), generator=generator))
+    return int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
 
 def as_table(

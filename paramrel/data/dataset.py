@@ -1,12 +1,18 @@
 """What a data set is: examples of one kind, what is known of each, and three fixed parts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import ClassVar
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Generator, Tensor
 
 from paramrel.data.factors import Factors, Render
+from paramrel.data.fields import leaves
 from paramrel.data.readings import Examples, Kind
 
 
@@ -17,6 +23,9 @@ class Variable:
     kind: Kind
     shape: tuple[int, ...]
     levels: int | None
+
+
+Variables = Variable | dict[str, Variable]  # of an example, or of each field of a record
 
 
 class Fields:
@@ -75,12 +84,23 @@ class Split:
 class Dataset:
     """A named data set in one reading of its levels.
 
+    `load_dataset` loads one by its name; `from_tensors` (tensors.py), `from_torch`
+    (torch_datasets.py), `from_dataframe` (tables.py) and `from_folder` (registry.py) make one of
+    one's own data in one call.
+
     shape: (C, H, W) of one image, (L,) of one text, () of a mixed record.
     levels: classes of a binary or categorical, bins of a discretized variable; else None.
     label_names: empty where nothing is known of the examples; labels are then all 0.
     factors, render: where every combination of known factors can be drawn, by `draw_held`.
     fields: the variables of a mixed record. megabytes: what has to be downloaded.
+    scales, categories: of a table's columns, the values (low, high) that became -1 and 1, and what
+    the classes mean.
     """
+
+    from_tensors: ClassVar[Callable[..., "Dataset"]]
+    from_torch: ClassVar[Callable[..., "Dataset"]]
+    from_dataframe: ClassVar[Callable[..., "Dataset"]]
+    from_folder: ClassVar[Callable[..., "Dataset"]]
 
     name: str
     kind: Kind
@@ -98,9 +118,11 @@ class Dataset:
     fields: dict[str, Variable] = field(default_factory=dict)
     source: str = ""
     megabytes: float = 0.0
+    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
+    categories: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
     @property
-    def variables(self) -> Variable | dict[str, Variable]:
+    def variables(self) -> Variables:
         """What an example is: one variable, or those of a record's fields by name."""
         return self.fields or Variable(self.kind, self.shape, self.levels)
 
@@ -112,3 +134,32 @@ class Dataset:
         if self.factors is None or self.render is None:
             raise ValueError(f"{self.name} cannot be drawn from factors of variation")
         return self.render(self.factors.draw_held(factor, size, generator))
+
+    @cached_property
+    def content(self) -> str:
+        """One SHA-256 of all examples and what they mean, as `prepare_dataset` records it where a
+        set is loaded by its name; a subset has another one.
+        """
+        total = sha256(repr((self.variables, self.label_names)).encode())
+        for part in (self.train, self.validation, self.test):
+            for name, values in vars(part).items():
+                for tensor in _tensors(values):
+                    total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                    total.update(tensor.cpu().contiguous().numpy())
+        return total.hexdigest()
+
+    def to_dataframe(self, x: Mapping[str, Tensor]) -> pd.DataFrame:
+        """Return records x, a dict of (B,), as rows of the table that the set was made from."""
+        columns = {name: values.cpu().numpy() for name, values in x.items()}
+        for name, (low, high) in self.scales.items():
+            columns[name] = low + (columns[name] + 1) / 2 * (high - low)
+        for name, meanings in self.categories.items():
+            columns[name] = np.array(meanings)[columns[name]]
+        return pd.DataFrame(columns)
+
+
+def _tensors(values: Tensor | Examples | Fields | dict[str, Tensor] | None) -> list[Tensor]:
+    if isinstance(values, Examples):
+        return [values.levels[values.rows]]
+    values = values.tensors if isinstance(values, Fields) else values
+    return [] if values is None else leaves(values)

@@ -1,5 +1,6 @@
 """One field or many: data are tensors, records of several fields are dicts of them."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,15 @@ Data = Tensor | dict[str, Tensor]  # (B, ...), or of each field of records
 
 
 def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
-    """Return function(first, *others), or a dict of it for the fields of dicts with equal keys."""
+    """Return function(first, *others), or a dict of it for the fields of dicts with equal keys.
+
+    What a field holds may be a dict again.
+    """
     if not isinstance(first, Mapping):
         return function(first, *others)
     return {
-        name: function(part, *[other[name] for other in others]) for name, part in first.items()
+        name: each(function, part, *[other[name] for other in others])
+        for name, part in first.items()
     }
 
 
@@ -34,13 +39,14 @@ def moved(x: Data, device: torch.device | str) -> Data:
 
 
 def batches(x: Any, size: int) -> Iterator[Data]:
-    """Yield the examples of x, (N, ...), in order, `size` at a time; x is anything one can slice.
+    """Yield the examples of x, (N, ...), in order, at most `size` at a time, evenly many.
 
-    Data sets that stay on disk are read batch by batch.
+    x is anything one can slice: data sets that stay on disk are read batch by batch.
     """
     number = count(x) if isinstance(x, Mapping) else len(x)
-    for start in range(0, number, size):
-        rows = slice(start, start + size)
+    even = math.ceil(number / math.ceil(number / size)) if number else 1
+    for start in range(0, number, even):
+        rows = slice(start, start + even)
         yield each(lambda part: part[rows], x)  # noqa: B023, which is called at once
 
 

@@ -1,8 +1,11 @@
 """The data sets by name: one entry is a source and a reading of its levels."""
 
+import sys
 from difflib import get_close_matches
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -17,7 +20,7 @@ from paramrel.data.sets.cifar import CIFAR10
 from paramrel.data.sets.digits import DIGITS, digits_file
 from paramrel.data.sets.dsprites import DSPRITES
 from paramrel.data.sets.ffhq import FFHQ
-from paramrel.data.sets.image_folder import PREFIX, image_folder_source
+from paramrel.data.sets.image_folder import PREFIX, image_folder_source, parse_image_folder
 from paramrel.data.sets.mixed import MIXED_FIELDS, mixed_records
 from paramrel.data.sets.mnist import FASHION_MNIST, MNIST
 from paramrel.data.sets.shapes3d import SHAPES3D
@@ -72,17 +75,20 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
     """Load a data set of the registry, or `image_folder:PATH` with the options named there.
 
     root: the folder of the files; by default PARAMREL_DATA, and for the digits see `digits_file`.
-    What is missing is downloaded, drawn and prepared first.
+    The PATH of one's own images is relative to the working folder. What is missing is downloaded,
+    drawn and prepared first.
 
     Raises ValueError for an unknown name or a damaged file, OSError (of it FileNotFoundError) for
     a file that is missing, can't be read or can't be downloaded.
     """
-    source, reading = find(name, root)
+    source, reading = find(name)
+    _tell(name, source.remark)
     if source is DIGITS:
-        stored = in_memory(DIGITS.read(digits_file(root)))
+        path = digits_file(root)
+        stored = in_memory(DIGITS.read(path), path)
     else:
         stored = open_prepared(source, data_folder(root))
-    return Dataset(
+    dataset = Dataset(
         name=name,
         kind=reading.kind,
         shape=source.shape if reading.kind != "mixed" else (),
@@ -98,6 +104,36 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
         source=source.url,
         megabytes=source.megabytes,
     )
+    vars(dataset)["content"] = stored.content  # recorded: it need not be computed
+    return dataset
+
+
+def from_folder(
+    path: str | Path,
+    size: int | None = None,
+    crop: Literal["center", "none"] = "center",
+    color: Literal["rgb", "grey"] = "rgb",
+) -> Dataset:
+    """Return a data set of the images in a folder, as `load_dataset("image_folder:PATH")` does.
+
+    Folders in it are classes, or parts such as `train` and `test`; see `read_tree`.
+    size: pixels of both sides; crop: "center" cuts the largest centred square out first, "none"
+    squeezes instead. Raises what `load_dataset` raises.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> from paramrel.data import Dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i in range(9):
+    ...         Image.new("RGB", (20, 10), (i, i, i)).save(f"{folder}/{i}.png")
+    ...     data = Dataset.from_folder(folder, size=8)
+    ...     data.kind, data.levels, data.shape
+    ('discretized', 256, (3, 8, 8))
+    """
+    options = {"size": size, "crop": crop, "color": color}
+    defaults = {"size": None, "crop": "center", "color": "rgb"}
+    words = [f"{key}={value}" for key, value in options.items() if value != defaults[key]]
+    return load_dataset(",".join([f"{PREFIX}{path}", *words]))
 
 
 def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, object]:
@@ -105,7 +141,8 @@ def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, obje
 
     Raises what `load_dataset` raises.
     """
-    source, _ = find(name, root)
+    source, _ = find(name)
+    _tell(name, source.remark)
     if source is not DIGITS:
         return prepare(source, data_folder(root))
     path = digits_file(root)
@@ -114,17 +151,41 @@ def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, obje
     return {"content": sha256(path.read_bytes()).hexdigest(), **counts}
 
 
-def find(name: str, root: str | Path | None = None) -> Entry:
+@cache
+def _tell(name: str, remark: str) -> None:
+    """Say once a process what is to be known of a source."""
+    if remark:
+        print(f"{name}: {remark}", file=sys.stderr)
+
+
+def find(name: str) -> Entry:
     """Return the source and the reading that a name stands for.
 
     Raises ValueError for an unknown name, with the nearest known one.
     """
-    if name.startswith(PREFIX):
-        return image_folder_source(name, data_folder(root)), Reading("discretized", 255)
-    if name not in DATASETS:
-        nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, DATASETS, n=3))
-        raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{nearest}")
+    check_name(name)
+    if is_source(name):
+        return image_folder_source(name), Reading("discretized", 255)
     return DATASETS[name]
+
+
+def check_name(name: str) -> str:
+    """Return the name of a data set or of one's own source; no file is looked at.
+
+    Raises ValueError for an unknown name, with the nearest known ones, and for unknown options.
+    """
+    if is_source(name):
+        parse_image_folder(name)
+    elif name not in DATASETS:
+        nearest = get_close_matches(name, [*DATASETS, f"{PREFIX}PATH"], n=3)
+        hint = "".join(f"; did you mean {n!r}?" for n in nearest)
+        raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{hint}")
+    return name
+
+
+def is_source(name: str) -> bool:
+    """Say whether a name tells where one's own data lie, as `image_folder:PATH` does."""
+    return name.startswith(PREFIX)
 
 
 def _split(stored: Stored, part: int, source: Source, reading: Reading) -> Split:

@@ -8,6 +8,7 @@ from matplotlib.ticker import LogLocator
 
 from paramrel.figures.palette import METHOD_COLORS
 from paramrel.metrics.statistics import mean_interval
+from paramrel.metrics.table import METRICS
 
 SCORES = {"accuracy": "accuracy", "auroc": "macro AUROC"}
 
@@ -27,7 +28,8 @@ def known_when(curves: pd.DataFrame) -> Figure:
             palette=METHOD_COLORS | {"θ_t": "black"}, markers=True, errorbar=("pi", 100),
             legend=score == "accuracy",
         )  # fmt: skip
-        floor = 0.5 if score == "auroc" else curves["floor_accuracy"].mean()
+        is_accuracy = score == "accuracy"
+        floor = curves["floor_accuracy"].mean() if is_accuracy else METRICS["logistic AUROC"].floor
         axis.axhline(floor, color="gray", ls=":")
         axis.set(
             xlabel="log signal-to-noise ratio of θ_t (nats)",
@@ -100,7 +102,8 @@ def disentanglement(rows: pd.DataFrame) -> Figure:
         axis.tick_params(labelsize="small")
         axis.grid(axis="y", color="0.93")
     axes[0, 0].invert_yaxis()
-    figure.supxlabel("score, test split (higher is better)", fontsize="small")
+    ways = {"higher" if METRICS[name].higher_is_better else "lower" for name in measures}
+    figure.supxlabel(f"score, test split ({' or '.join(ways)} is better)", fontsize="small")
     sns.despine(figure)
     return figure
 

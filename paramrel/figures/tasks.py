@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from paramrel.figures.palette import METHOD_COLORS
+from paramrel.metrics.table import metrics_of
 
 COLORS = METHOD_COLORS | {"pca": "0.35", "pixels": "0.6"}
 
@@ -72,12 +73,13 @@ def conditional_accuracy(table: pd.DataFrame) -> Figure:
 
 def smoothness(table: pd.DataFrame) -> Figure:
     """Draw the measures of `tasks.interpolation_table`, a row a method and a dot a seed."""
-    measures = {
+    labels = {
         "path_over_chord": "path over chord (straight: 1)",
         "label_switches": "label switches a path",
         "path_length": f"path length at ε = {table['epsilon'].iloc[0]:g}",
         "midpoint_distance": "Fréchet distance half-way",
     }
+    measures = {m.key: labels.get(m.key, name) for name, m in metrics_of("paths").items()}
     methods = table["method"].nunique()
     figure, axes = plt.subplots(
         1, len(measures), figsize=(12, 0.3 * methods + 1.2), sharey=True, layout="constrained"

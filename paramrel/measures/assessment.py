@@ -1,7 +1,6 @@
 """A run under the magnifier: every metric that it admits, with controls, floors and ceilings."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -9,10 +8,11 @@ import torch
 from torch import Generator, Tensor
 from tqdm import tqdm
 
-from paramrel.data import Dataset, load_dataset
+from paramrel.data import Dataset
 from paramrel.data.arrays import Array
+from paramrel.data.fields import Data, count
 from paramrel.data.subset import subset
-from paramrel.measures.codes import BATCH, code_splits, mean_codes, parts, posteriors, splits
+from paramrel.measures.codes import Splits, code_splits, splits
 from paramrel.measures.config import QualityParams
 from paramrel.metrics.extractors import Extractor, train_classifier, train_self_supervised
 from paramrel.metrics.fidelity import Reference, fidelity, reference
@@ -27,14 +27,17 @@ from paramrel.metrics.probes import (
 )
 from paramrel.metrics.reconstruction import perceptual_distance, reconstruction
 from paramrel.metrics.smoothness import path_length, path_shape
-from paramrel.models.autoencoder import draw
+from paramrel.models.autoencoder import sample_code
+from paramrel.models.batches import in_batches
 from paramrel.models.build import build_model
+from paramrel.models.encoding import mean_code, posterior
 from paramrel.models.information import aggregate_information
 from paramrel.runs.run import Run
 from paramrel.tasks.reconstruction import reconstruct_from_code
 from paramrel.tasks.sampling import fixed_noise_decoder, sample, to_pixels
 
 EXAMPLES = 2000  # of each split, at most, for curves and paths
+DRAWN = 125  # images at once, at most: their noise is drawn in such batches
 
 
 PATH_STEPS = 10  # from one code to another
@@ -64,7 +67,7 @@ def assess(
             "log SNR": partial(probes_over_snr, run, data, params.snr_times),
             "reconstruction": lambda: pd.DataFrame([reconstruction_row(run, data, judges, params)]),
             "paths": lambda: pd.DataFrame(
-                [smoothness_row(run, judges, params.pairs, params.sampling_steps)]
+                [smoothness_row(run, data, judges, params.pairs, params.sampling_steps)]
             ),
         }
     bar = tqdm(tables.items(), run.key, disable=not progress)
@@ -76,12 +79,12 @@ def information_row(run: Run, data: Dataset) -> Row:
 
     A deterministic code has no finite information: its coding rate alone.
     """
-    generator = Generator().manual_seed(run.seed)
-    posterior = posteriors(run, data.test.x, 1.0, generator)
-    row = {"coding_rate": coding_rate(posterior.mean)}
+    generator = run.model.generator(run.seed)
+    code = posterior(run.model, data.test.x, 1.0, generator)
+    row = {"coding_rate": coding_rate(code.mean)}
     if run.model.method.stochastic:
-        z = draw(posterior, generator)
-        row |= aggregate_information(posterior.mean, posterior.stddev.log(), z)
+        z = sample_code(code, generator)
+        row |= aggregate_information(code.mean, code.stddev.log(), z)
     return row
 
 
@@ -98,7 +101,7 @@ def probe_table(run: Run, data: Dataset) -> pd.DataFrame:
 
 def representations(run: Run, data: Dataset) -> dict[str, tuple[Tensor, ...]]:
     """Return the codes of s = 1 of the three splits and their controls, each (N, d), by name."""
-    return {"code": code_splits(run, data, 1.0)} | control_splits(run, data)
+    return {"code": code_splits(run.model, data, 1.0, run.seed)} | control_splits(run, data)
 
 
 def control_splits(run: Run, data: Dataset) -> dict[str, tuple[Array, ...]]:
@@ -106,13 +109,14 @@ def control_splits(run: Run, data: Dataset) -> dict[str, tuple[Array, ...]]:
 
     `pixels` and `pca_<d>` depend on the data alone, `random_encoder` on the run's seed and method.
     """
-    size, random_codes = run.model.params.code_dim, partial(_random_codes, run, data)
-    return control_codes(splits(data), size, random_codes)
+    size, random_codes = run.model.params.code_dim, partial(_random_codes, run)
+    images = tuple(split.x for split in splits(data))
+    return control_codes(images, size, random_codes)
 
 
 def random_splits(run: Run, data: Dataset) -> dict[str, tuple[Tensor, ...]]:
     """Return the control `random_encoder` alone, which another seed of a data set asks for."""
-    return {"random_encoder": tuple(_random_codes(run, data, x) for x in splits(data))}
+    return {"random_encoder": tuple(_random_codes(run, split.x) for split in splits(data))}
 
 
 def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.DataFrame:
@@ -123,14 +127,17 @@ def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.Dat
     """
     flow, data = run.model.flow, subset(data, EXAMPLES)
 
-    def theta(t: float) -> tuple[Tensor, ...]:
-        generator = Generator().manual_seed(run.seed)
-        return tuple(_theta_features(run, x, t, generator) for x in splits(data))
+    def code(t: float) -> Splits:
+        return code_splits(run.model, data, t, run.seed)
+
+    def theta(t: float) -> Splits:
+        generator = run.model.generator(run.seed)
+        return tuple(_theta_features(run, split.x, t, generator) for split in splits(data))
 
     return pd.DataFrame(
         probe_over_log_snr(
             logistic_probe,
-            {"code": partial(code_splits, run, data), "θ": theta},
+            {"code": code, "θ": theta},
             _labels(data),
             times,
             lambda t: flow.log_snr(torch.tensor([t])).item(),
@@ -141,8 +148,9 @@ def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.Dat
 def few_labels(run: Run, data: Dataset, per_class: tuple[int, ...]) -> pd.DataFrame:
     """Probe the code of s = 1, and pixels, with only so many labels a class."""
     rows = []
-    pixels = tuple(to_pixels(x).flatten(1) for x in splits(data))
-    for name, features in {"code": code_splits(run, data, 1.0), "pixels": pixels}.items():
+    pixels = tuple(to_pixels(split.x).flatten(1) for split in splits(data))
+    codes = code_splits(run.model, data, 1.0, run.seed)
+    for name, features in {"code": codes, "pixels": pixels}.items():
         triples = zip(features, _labels(data), strict=True)
         generator = Generator().manual_seed(run.seed)
         curve = few_label_curve(logistic_probe, *triples, generator, per_class)
@@ -172,7 +180,7 @@ def fidelity_table(run: Run, known: Sequence[Reference], params: QualityParams) 
     """
     rows = []
     for code in run.model.method.samplers:
-        generator = Generator().manual_seed(run.seed)
+        generator = run.model.generator(run.seed)
         number = len(known[0].real)
         images = sample_in_batches(run, number, params.sampling_steps, generator, code)
         rows += [{"code": code} | fidelity(each, images, generator) for each in known]
@@ -181,17 +189,18 @@ def fidelity_table(run: Run, known: Sequence[Reference], params: QualityParams) 
 
 def sample_in_batches(run: Run, number: int, steps: int, generator: Generator, code: str) -> Tensor:
     """Return images (number, C, H, W) in [-1, 1] of one of the method's samplers."""
-    sizes = [min(BATCH, number - start) for start in range(0, number, BATCH)]
+    size = _at_once(run)
+    sizes = [min(size, number - start) for start in range(0, number, size)]
     batches = [sample(run.model, size, steps, generator, code) for size in sizes]
     return to_pixels(torch.cat(batches))
 
 
 def reconstruction_row(run: Run, data: Dataset, judges: Judges, params: QualityParams) -> Row:
     """Score what comes back of the first test images from the code of s = 1 alone, noise fresh."""
-    x, generator = data.test.x[: params.samples], Generator().manual_seed(run.seed)
+    x, generator = data.test.x[: params.samples], run.model.generator(run.seed)
     again = [
         reconstruct_from_code(run.model, batch, params.sampling_steps, generator).images
-        for batch in x.split(BATCH)
+        for batch in x.split(_at_once(run))
     ]
     images, others = to_pixels(x), to_pixels(torch.cat(again))
     row = reconstruction(images, {"code": (others, run.model.params.code_dim)})
@@ -201,12 +210,12 @@ def reconstruction_row(run: Run, data: Dataset, judges: Judges, params: QualityP
     return row
 
 
-def smoothness_row(run: Run, judges: Judges, pairs: int, steps: int) -> dict:
+def smoothness_row(run: Run, data: Dataset, judges: Judges, pairs: int, steps: int) -> dict:
     """Walk between the codes of pairs of test images, the sampling noise held fixed."""
     classifier, features = judges
-    z = torch.as_tensor(code_splits(run, subset(load_dataset(run.dataset), EXAMPLES), 1.0)[2])
+    z = code_splits(run.model, subset(data, EXAMPLES), 1.0, run.seed)[2]
     start, end = z[:pairs], z[pairs : 2 * pairs]
-    generator = Generator().manual_seed(run.seed)
+    generator = run.model.generator(run.seed)
     decoder = fixed_noise_decoder(run.model, steps, generator)
     return path_length(decoder, features, start, end, generator) | path_shape(
         decoder, features, classifier, start, end, PATH_STEPS
@@ -214,20 +223,29 @@ def smoothness_row(run: Run, judges: Judges, pairs: int, steps: int) -> dict:
 
 
 def _labels(data: Dataset) -> tuple[Tensor, ...]:
-    return tuple(part.labels for part in parts(data))
+    return tuple(split.labels for split in splits(data))
 
 
-def _random_codes(run: Run, data: Dataset, x: Tensor) -> Tensor:
+def _random_codes(run: Run, x: Tensor) -> Tensor:
     """Codes (N, d) of an encoder with its initial weights."""
+    model = run.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        untrained = replace(run, model=build_model(run.method, data, run.model.params))
-    return mean_codes(untrained, x, 1.0, Generator().manual_seed(run.seed))
+        untrained = build_model(run.method, model.variables, model.params).to(model.device)
+    return mean_code(untrained, x, 1.0, untrained.generator(run.seed))
 
 
-def _theta_features(run: Run, x: Tensor, t: float, generator: Generator) -> Tensor:
+def _theta_features(run: Run, x: Data, t: float, generator: Generator) -> Tensor:
     """What the self-encoder sees of θ_t: (N, features)."""
-    times = torch.full((len(x),), t)
-    flow = run.model.flow
-    theta = flow.sample_theta(run.model.to_flow(x), times, generator=generator)
-    return flow.network_input(theta, times).flatten(1)
+    model = run.model
+
+    def seen(x: Data) -> Tensor:
+        times = torch.full((count(x),), t, device=model.device)
+        theta = model.flow.sample_theta(model.to_flow(x), times, generator=generator)
+        return model.flow.network_input(theta, times).flatten(1)
+
+    return in_batches(model, seen, x)
+
+
+def _at_once(run: Run) -> int:
+    return min(DRAWN, run.model.batch_size)

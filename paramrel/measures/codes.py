@@ -1,45 +1,20 @@
-"""The way from data to codes: in batches, on the model's device."""
+"""The splits of a data set, in the order that probes take them, and their codes."""
 
-import torch
-from torch import Generator, Tensor
-from torch.distributions import Normal
+from torch import Tensor
 
 from paramrel.data import Dataset, Split
-from paramrel.data.fields import Data, count
 from paramrel.models.autoencoder import FlowAutoencoder
-from paramrel.runs.run import Run
+from paramrel.models.encoding import mean_code
 
-BATCH = 125  # images that are drawn or encoded at once: what the caches of a CPU can hold
-
-
-def code_splits(run: Run, data: Dataset, t: float) -> tuple[Tensor, ...]:
-    """Return the mean codes (N, d) of time t of the three splits."""
-    generator = Generator().manual_seed(run.seed)
-    return tuple(mean_codes(run, x, t, generator) for x in splits(data))
+Splits = tuple[Tensor, Tensor, Tensor]  # (N, d) of train, validation and test
 
 
-def mean_codes(run: Run, x: Tensor, t: float, generator: Generator) -> Tensor:
-    """Return the mean codes (N, d) of time t of images x."""
-    return posteriors(run, x, t, generator).mean
-
-
-def posteriors(run: Run, x: Tensor, t: float, generator: Generator) -> Normal:
-    """Return q(z | θ_t, t), (N, d), of images x."""
-    found = [codes(run.model, part, t, generator) for part in x.split(BATCH)]
-    mean, std = (torch.cat([getattr(q, key) for q in found]) for key in ("mean", "stddev"))
-    return Normal(mean, std, validate_args=False)  # the std of a deterministic code is 0
-
-
-def splits(data: Dataset) -> tuple[Tensor, ...]:
-    return tuple(part.x for part in parts(data))
-
-
-def codes(model: FlowAutoencoder, x: Data, s: float, generator: Generator) -> Normal:
-    """Return the posterior q(z | θ_s, s), (N, d), of all examples x with θ_s drawn anew."""
-    with torch.no_grad():
-        return model.encode(x, torch.full((count(x),), s), generator)
-
-
-def parts(data: Dataset) -> tuple[Split, Split, Split]:
-    """Return the three splits in the order that the probes take them."""
+def splits(data: Dataset) -> tuple[Split, Split, Split]:
+    """Return train, validation and test."""
     return data.train, data.validation, data.test
+
+
+def code_splits(model: FlowAutoencoder, data: Dataset, s: float = 1.0, seed: int = 0) -> Splits:
+    """Return the mean codes (N, d) of time s of the three splits, on the CPU."""
+    generator = model.generator(seed)
+    return tuple(mean_code(model, split.x, s, generator) for split in splits(data))

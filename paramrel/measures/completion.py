@@ -1,11 +1,11 @@
 """How well a model completes records: labels from pixels, pixels that fit the label."""
 
 import pandas as pd
-from torch import Generator
 
 from paramrel.data import Dataset
 from paramrel.measures.config import EvaluateParams, GenerateParams
 from paramrel.metrics.extractors import Classifier
+from paramrel.models.bounds import nll_bound
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.tasks.completion import complete, likeliest_label
@@ -28,17 +28,15 @@ def completion_row(
     times, steps, label = evaluate.num_times, generate.sampling_steps, x["label"]
     row = origin(run, evaluate, generate) | {"n": len(label)}
     if model.method.no_bound is None:
-        bound = model.nll_bound(x, num_times=times, generator=Generator().manual_seed(run.seed))
+        bound = nll_bound(model, x, num_times=times, generator=model.generator(run.seed))
         row |= {"nll_bound": bound.total.mean().item(), "rate": bound.rate.mean().item()}
         found = likeliest_label(model, x, "label", times, run.seed)
         row["label_by_bound"] = (found == label).double().mean().item()
     if model.method.code in ("none", "theta"):
-        generator = Generator().manual_seed(run.seed)
         rest = {name: field for name, field in x.items() if name != "label"}
-        found = complete(model, rest, steps, generator)["label"]
+        found = complete(model, rest, steps, model.generator(run.seed))["label"]
         row["label_by_sampling"] = (found == label).double().mean().item()
-    generator = Generator().manual_seed(run.seed)
-    drawn = sample(model, len(label), steps, generator, model.method.samplers[0])
+    drawn = sample(model, len(label), steps, model.generator(run.seed))
     recognised = classifier.predict(drawn["pixels"]) == drawn["label"].numpy()
     return row | {
         "pixels_recognised": float(recognised.mean()),

@@ -1,6 +1,5 @@
 """Codes against known factors: every score of disentanglement beside the codes that frame it."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -12,11 +11,12 @@ from tqdm import tqdm
 from paramrel.data import Dataset
 from paramrel.data.arrays import Array, Row
 from paramrel.measures.assessment import control_splits
-from paramrel.measures.codes import code_splits, mean_codes
+from paramrel.measures.codes import code_splits
 from paramrel.measures.config import DisentangleParams
-from paramrel.metrics.disentanglement import Table, dci, disentanglement_controls
-from paramrel.metrics.factor_vae import Draw, draw_from_table, factor_vae_score
-from paramrel.metrics.gaps import mig, sap, tad
+from paramrel.metrics.disentanglement import disentanglement_controls
+from paramrel.metrics.factor_vae import Draw, draw_from_table
+from paramrel.metrics.table import Factored, measured
+from paramrel.models.encoding import mean_code
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 
@@ -40,7 +40,7 @@ def disentangle_table(
     rows, seeds = [], set()
     coded = [run for run in runs if run.model.encoder is not None]
     for run in tqdm(coded, "runs", disable=not progress):
-        train, _, test = code_splits(run, data, 1.0)
+        train, _, test = code_splits(run.model, data, 1.0, run.seed)
         subjects = dict(_own(run, data, (train, test)))
         if run.seed not in seeds:
             subjects |= dict(_controls(run, data, (train, test)))
@@ -56,7 +56,7 @@ def disentangle_table(
 
 
 def _own(run: Run, data: Dataset, codes: Codes) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
-    encode = partial(mean_codes, run, t=1.0, generator=Generator().manual_seed(run.seed))
+    encode = partial(mean_code, run.model, s=1.0, generator=run.model.generator(run.seed))
     yield "code", (codes, _drawn(data, encode))
     if data.factors is not None:
         yield "rotated_code", _made(codes, data, "random_rotation", run.seed)
@@ -97,44 +97,18 @@ def _scores(
     trees: int,
     generator: Generator,
 ) -> Iterator[Row]:
-    train, test = codes
+    (train, test), given = codes, {}
     if data.factors is not None:
         tables = (train, data.train.factors), (test, data.test.factors)
-        yield from _importances(*tables, "lasso", generator)
-        if trees:
-            few = tuple(array[:trees] for array in tables[0])
-            yield from _importances(few, tables[1], "boosting", generator)
-        gap = mig(*tables[1])
-        yield _row("MIG", gap["mig"], 0.0, 1.0, gap)
-        separated = sap(*tables, generator)
-        yield _row("SAP", separated["sap"], 0.0, 1.0, separated)
         votes = (params.votes, params.votes // 2)
-        number = len(data.factors.sizes)
-        voted = factor_vae_score(test, draw, number, generator, votes, params.batch)
-        yield _row("FactorVAE", voted["factor_vae_score"], voted["floor"], 1.0, voted)
+        settings = (draw, data.factors.sizes, votes, params.batch, generator)
+        given["factors"] = Factored(*tables, *settings)
+        if trees:
+            given["few factors"] = given["factors"].few(trees)
     if data.test.attributes is not None:
-        captured = tad(test, data.test.attributes.long(), generator)
-        most = captured["factors"]
-        yield _row("TAD", captured["tad"], 0.0, most / 2, captured)
-        yield _row("ATTRS", captured["attrs"], 0, most, captured)
-        floor = captured["auroc_gap_floor"]
-        yield _row("AUROC gap", captured["auroc_gap"], floor, most / 2, captured)
-
-
-def _importances(train: Table, test: Table, regressor: str, generator: Generator) -> Iterator[Row]:
-    """D, C and I of DCI by one regressor."""
-    scores = dci(train, test, regressor, generator).row
-    for key in ("disentanglement", "completeness", "informativeness"):
-        floor = scores.get(f"floor_{key}", math.nan)  # of D and C it is the score of `random_mix`
-        yield _row(f"{key[0].upper()} ({regressor})", scores[key], floor, 1.0, scores)
-
-
-def _row(measure: str, value: float, floor: float, ceiling: float, scores: Row) -> Row:
-    return {
-        "measure": measure,
-        "value": value,
-        "floor": floor,
-        "ceiling": ceiling,
-        "n": scores["n_test"] if "n_test" in scores else scores["n"],
-        "note": scores["note"],
-    }
+        given["attributes"] = test, data.test.attributes.long(), generator
+    for name, metric, row in measured(given):
+        floor, ceiling = metric.ends(row)
+        n = row["n_test"] if "n_test" in row else row["n"]
+        ends = {"floor": floor, "ceiling": ceiling}
+        yield {"measure": name, "value": row[metric.key], **ends, "n": n, "note": row["note"]}

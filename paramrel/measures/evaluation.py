@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn.functional import one_hot
 
-from paramrel.data import Dataset, Variable, load_dataset
-from paramrel.data.fields import Data, each, leaves
+from paramrel.data import Dataset, Variable
+from paramrel.data.fields import Data, count, each, leaves
 from paramrel.data.subset import subset
-from paramrel.measures.codes import codes, parts
+from paramrel.measures.codes import splits
 from paramrel.measures.config import EvaluateParams
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.models.autoencoder import draw
+from paramrel.models.autoencoder import sample_code
+from paramrel.models.bounds import nll_bound
+from paramrel.models.encoding import mean_code, posterior
 from paramrel.models.information import aggregate_information
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
@@ -23,19 +25,19 @@ from paramrel.training.monitors import monitors
 Row = dict[str, float | int | str]
 
 
-def evaluate(run: Run, params: EvaluateParams) -> Row:
+def evaluate(run: Run, data: Dataset, params: EvaluateParams) -> Row:
     """Measure a run on the test split: bound, use of the code, information, probes; one tidy row.
 
     Everything in nats per image but the accuracies. The draws depend on the run's seed alone.
     A quantity that the method does not have is absent: a bound where none is valid, the rate and
     the information of a deterministic code.
+    data: what the run was trained on, of which params.examples of each split are measured.
     """
-    data, model = subset(load_dataset(run.dataset), params.examples), run.model
-    generator = Generator().manual_seed(run.seed)
-    x = data.test.x
+    data, model = subset(data, params.examples), run.model
+    generator, x = model.generator(run.seed), data.test.x
     row = origin(run, params) | {"steps": run.train.steps, "n_test": len(data.test)}
     if model.method.no_bound is None:
-        bound = model.nll_bound(x, num_times=params.num_times, generator=generator)
+        bound = nll_bound(model, x, num_times=params.num_times, generator=generator)
         row |= {
             "nll_bound": bound.total.mean().item(),
             "prior": bound.prior.mean().item(),
@@ -45,25 +47,26 @@ def evaluate(run: Run, params: EvaluateParams) -> Row:
         }
     row |= monitors(model, x, generator, params.num_times)
     for s in params.probe_times if model.encoder and data.label_names else ():
-        row[f"probe_t{s:g}"] = probe(
-            data, [codes(model, part.x, s, generator).mean for part in parts(data)]
-        )
+        codes = [mean_code(model, split.x, s, generator) for split in splits(data)]
+        row[f"probe_t{s:g}"] = probe(data, codes)
     return row
 
 
-def information_over_time(run: Run, times: Sequence[float], params: EvaluateParams) -> pd.DataFrame:
+def information_over_time(
+    run: Run, data: Dataset, times: Sequence[float], params: EvaluateParams
+) -> pd.DataFrame:
     """Measure the rate and the information of the codes of several times s, a row each, in nats.
 
     Of the test split, cut to params.examples. For a code of θ that is not deterministic.
     """
-    x = subset(load_dataset(run.dataset), params.examples).test.x
-    generator, rows = Generator().manual_seed(run.seed), []
+    x = subset(data, params.examples).test.x
+    generator, rows = run.model.generator(run.seed), []
     for s in times:
-        posterior = codes(run.model, x, s, generator)
-        z = draw(posterior, generator)
-        information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
+        code = posterior(run.model, x, s, generator)
+        z = sample_code(code, generator)
+        information = aggregate_information(code.mean, code.stddev.log(), z)
         log_snr = run.model.flow.log_snr(torch.tensor([s])).item()
-        rows.append(origin(run, params) | {"time": s, "log_snr": log_snr, "n": len(x)})
+        rows.append(origin(run, params) | {"time": s, "log_snr": log_snr, "n": count(x)})
         rows[-1] |= {name: information[name] for name in ("kl", "mutual_information")}
         rows[-1]["cap"] = information["mutual_information_cap"]
     return pd.DataFrame(rows)
@@ -71,24 +74,24 @@ def information_over_time(run: Run, times: Sequence[float], params: EvaluatePara
 
 def probe(data: Dataset, features: list[Tensor]) -> float:
     """Return the test accuracy of a linear probe on features of the three splits."""
-    splits = zip(features, (part.labels for part in parts(data)), strict=True)
-    return logistic_probe(*splits)["accuracy"]
+    labelled = zip(features, (split.labels for split in splits(data)), strict=True)
+    return logistic_probe(*labelled)["accuracy"]
 
 
-def controls(dataset: str, code_dim: int, params: EvaluateParams) -> Row:
+def data_floors(data: Dataset, code_dim: int, params: EvaluateParams) -> Row:
     """Return what a data set gives away without any model: a tidy row of the same quantities.
 
     Probes only where the examples have classes, as in `evaluate`.
     """
-    data = subset(load_dataset(dataset), params.examples)
+    data = subset(data, params.examples)
     row = {
-        "dataset": dataset,
+        "dataset": data.name,
         "n_test": len(data.test),
         "independent_pixels_nll": independent_pixels_nll(data),
         "code_dim": code_dim,
     }
     if data.label_names:
-        pixels = [_features(data, part.x) for part in parts(data)]
+        pixels = [_features(data, split.x) for split in splits(data)]
         row["probe_pixels"] = probe(data, pixels)
         row["probe_pca"] = probe(data, list(pca_codes(*pixels, d=code_dim)))
     return row

@@ -1,18 +1,20 @@
 """All runs of a data set side by side: what each code knows and how good its samples are."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from torch import Generator
+from torch import Tensor
 from tqdm import tqdm
 
 from paramrel.data import Dataset
 from paramrel.data.arrays import Array
+from paramrel.data.fields import Data
 from paramrel.measures.assessment import (
     Judges,
     control_splits,
@@ -21,25 +23,18 @@ from paramrel.measures.assessment import (
     random_splits,
     references,
 )
-from paramrel.measures.codes import code_splits, parts
+from paramrel.measures.codes import code_splits, splits
 from paramrel.measures.config import QualityParams
-from paramrel.metrics.fidelity import Reference, frechet_distance
-from paramrel.metrics.probes import knn_probe, logistic_probe
+from paramrel.metrics.distances import frechet_distance
+from paramrel.metrics.fidelity import Reference
+from paramrel.metrics.table import measured, metrics_of
+from paramrel.models.batches import in_batches
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.solvers import ancestral, bfn_solver, inference
 from paramrel.tasks.sampling import predictor, to_pixels
 
 Row = dict[str, float | int | str]
-
-
-PROBES = {"logistic": logistic_probe, "kNN": knn_probe}
-
-
-DISTANCES = {"frechet": "fd", "frechet_infinity": "fd∞", "kernel": "kid"}
-
-
-SHARES = ("precision", "recall")
 
 
 SOLVERS = {
@@ -55,7 +50,7 @@ def quality_table(
     data: Dataset,
     judges: Judges,
     params: QualityParams,
-    measured: Mapping[str, Row],
+    evaluated: Mapping[str, Row],
     progress: bool = True,
 ) -> pd.DataFrame:
     """Return one row for each run, thing measured (`of`) and measure, with its floor and ceiling.
@@ -65,14 +60,14 @@ def quality_table(
     once and without a seed, `random_encoder` (of the first method with a code) once a seed.
     measure: `logistic accuracy` …, `fd[<extractor>]@N` … data: the runs' data set, cut to the
     examples that are to be measured. judges: `extractors`, the same ones for all runs.
-    measured: what `evaluate` said of each run, by its key. A number that a method cannot have is
+    evaluated: what `evaluate` said of each run, by its key. A number that a method cannot have is
     NaN, and `note` says why.
     """
     known, rows = references(data, judges, params), list(_controls(runs, data, params))
     for run in tqdm(runs, "runs", disable=not progress):
-        found = [*_sampled(run, known, params), _bound(run, measured[run.key])]
+        found = [*_sampled(run, known, params), *_evaluated(run, evaluated[run.key])]
         if run.model.encoder is not None:
-            found = [*_probed({"code": code_splits(run, data, 1.0)}, data), *found]
+            found = [*_probed({"code": code_splits(run.model, data, 1.0, run.seed)}, data), *found]
         rows += [origin(run, params) | row for row in found]
     return pd.DataFrame(rows).astype({"seed": "Int64"})
 
@@ -101,14 +96,7 @@ def solver_curve(
     rows = []
     for run in (run for run in runs if run.method in params.solvers):
         for (name, solve), number in product(SOLVERS.items(), params.evaluations):
-            generator = Generator().manual_seed(run.seed)
-            predict, shape = (
-                predictor(run.model, generator=generator),
-                run.model.batch_shape(len(test)),
-            )
-            with inference(run.model):
-                x = solve(run.model.flow, predict, shape, number - 1, generator=generator)
-            images = to_pixels(run.model.to_data(x))
+            images = _solved(run, solve, len(test), number - 1)
             distance = frechet_distance(judges[0].features(images), real)
             rows.append(
                 origin(run, params) | {"solver": name, "evaluations": number, "n": len(test)}
@@ -116,6 +104,20 @@ def solver_curve(
                 | {"extractor_sha256": judges[0].sha256}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _solved(run: Run, solve: Callable[..., Data], number: int, steps: int) -> Tensor:
+    """So many images (N, C, H, W) in [-1, 1] by one of SOLVERS."""
+    model, generator = run.model, run.model.generator(run.seed)
+    predict = predictor(model, generator=generator)
+
+    def solved(rows: Tensor) -> Data:
+        shape = model.batch_shape(len(rows))
+        with inference(model):
+            x = solve(model.flow, predict, shape, steps, device=model.device, generator=generator)
+        return model.to_data(x)
+
+    return to_pixels(in_batches(model, solved, torch.arange(number)))
 
 
 def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.DataFrame:
@@ -130,7 +132,8 @@ def code_space(runs: Iterable[Run], data: Dataset, params: QualityParams) -> pd.
     for method in params.code_space:
         if method not in first:
             continue
-        z = np.asarray(code_splits(first[method], data, 1.0)[2], dtype=np.float64)
+        run = first[method]
+        z = np.asarray(code_splits(run.model, data, 1.0, run.seed)[2], dtype=np.float64)
         for name, project in {"PCA": PCA(2), "t-SNE": TSNE(init="pca", random_state=0)}.items():
             places = pd.DataFrame(project.fit_transform(z), columns=["x", "y"])
             maps.append(places.assign(method=method, map=name, label=np.asarray(data.test.labels)))
@@ -149,13 +152,11 @@ def _controls(runs: Iterable[Run], data: Dataset, params: QualityParams) -> Iter
 
 
 def _probed(codes: Mapping[str, tuple[Array, ...]], data: Dataset) -> Iterator[Row]:
-    labels = [part.labels for part in parts(data)]
-    for name, features in codes.items():
-        for probe, fit in PROBES.items():
-            scores = fit(*zip(features, labels, strict=True))
-            row = partial(_row, name, n=scores["n_test"], note=scores["note"])
-            yield row(f"{probe} accuracy", scores["accuracy"], scores["floor_accuracy"], 1.0)
-            yield row(f"{probe} AUROC", scores["auroc"], 0.5, 1.0)
+    labels = [split.labels for split in splits(data)]
+    for of, features in codes.items():
+        labelled = tuple(zip(features, labels, strict=True))
+        for name, metric, row in measured({"labels": labelled}):
+            yield _row(of, name, row[metric.key], *metric.ends(row), row["n_test"], row["note"])
 
 
 def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Iterator[Row]:
@@ -163,19 +164,19 @@ def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Ite
         sha256 = {"extractor_sha256": scores["extractor_sha256"]}
         of = f"samples, {scores['code']}"
         extractor = scores["metric"].removeprefix("fd")  # [name]@N
-        for key, short in DISTANCES.items():
-            ends = scores[f"{key}_floor"], scores[f"{key}_ceiling"]
-            yield _row(of, short + extractor, scores[key], *ends, scores["n"]) | sha256
-        for key in SHARES:  # the more the better: real images are the ceiling, noise the floor
-            ends = scores[f"{key}_ceiling"], scores[f"{key}_floor"]
-            yield _row(of, key + extractor, scores[key], *ends, scores["n"]) | sha256
+        for name, metric in metrics_of("features").items():
+            ends = scores[f"{metric.key}_floor"], scores[f"{metric.key}_ceiling"]
+            if metric.higher_is_better:  # real images are the ceiling, noise is the floor
+                ends = ends[::-1]
+            yield _row(of, name + extractor, scores[metric.key], *ends, scores["n"]) | sha256
 
 
-def _bound(run: Run, known: Row) -> Row:
-    value = known.get("nll_bound", np.nan)
+def _evaluated(run: Run, known: Row) -> Iterator[Row]:
     note = run.model.method.no_bound or ""
-    row = _row("model", "bound on −ln p(x)", value, np.nan, np.nan, known["n_test"], note)
-    return row | {"parameters_sha256": known["parameters_sha256"]}
+    for name, metric, row in measured({"evaluation": known}):
+        value = row.get(metric.key, np.nan)
+        row = _row("model", name, value, *metric.ends(row), known["n_test"], note)
+        yield row | {"parameters_sha256": known["parameters_sha256"]}
 
 
 def _row(

@@ -9,11 +9,11 @@ from torch import Generator, Tensor
 
 from paramrel.measures.config import GenerateParams
 from paramrel.metrics.reconstruction import binary_reconstruction, reconstruction_errors
+from paramrel.models.encoding import mean_code
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.tasks.reconstruction import (
     Reconstruction,
-    mean_code,
     progressive_times,
     reconstruct_from_code,
     reconstruct_from_noise,
@@ -32,7 +32,7 @@ def reconstruct_in_all_ways(
     """
 
     def noise() -> Generator:
-        return Generator(model.device).manual_seed(run.seed)
+        return model.generator(run.seed)
 
     model, steps, code = run.model, params.sampling_steps, run.model.method.code
     times = progressive_times(model.flow, params.progressive_log_snr)
@@ -60,7 +60,10 @@ def reconstruction_table(
     """
     variables = math.prod(x.shape[1:]) * max(run.model.flow.num_outputs - 1, 1)
     floats = {"code": run.model.params.code_dim, "theta": variables, "noise": variables}
-    rows = [{"way": "mean image", "time": 0.0, "log_snr": math.nan, "floats": 0} | _floor(x)]
+    rows = [
+        {"way": "mean image", "time": 0.0, "log_snr": math.nan, "floats": 0}
+        | _errors_of_the_mean(x)
+    ]
     for kept in ways:
         row = {
             "way": kept.way,
@@ -81,7 +84,7 @@ def _errors(x: Tensor, kept: Reconstruction) -> dict[str, float]:
     return {"mse": mse, "psnr": psnr, "ssim": float(errors["ssim"].mean()), "nll": kept.nll}
 
 
-def _floor(x: Tensor) -> dict[str, float]:
+def _errors_of_the_mean(x: Tensor) -> dict[str, float]:
     """The errors of the mean of images x, which knows none of them."""
     images = to_pixels(x)
     mean = images.mean(0, keepdim=True).expand_as(images)

@@ -8,11 +8,12 @@ import torch
 from torch import Generator, Tensor
 
 from paramrel.data import Dataset
+from paramrel.data.fields import batches
 from paramrel.flows import Flow, Theta
-from paramrel.measures.codes import parts
+from paramrel.measures.codes import splits
 from paramrel.measures.config import GenerateParams
 from paramrel.metrics.probes import logistic_probe, pca_codes
-from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.autoencoder import BATCH_VALUES, FlowAutoencoder
 from paramrel.models.build import build_flow
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS
@@ -24,7 +25,7 @@ from paramrel.tasks.sampling import require_code
 PENALTIES = (0.01, 0.1, 1.0)  # inverse ones, of the probe: chosen on the validation split
 
 
-# θ of an observation (N, ...) and the time (N,) of what is seen → features (N, d).
+# θ of an observation (N, ...) and the time (N,) of what is seen → features (N, d), on the CPU.
 Reader = Callable[[Theta, Tensor], Tensor]
 
 
@@ -81,12 +82,13 @@ def code_reader(model: FlowAutoencoder, flow: Flow) -> Reader:
 
     @torch.no_grad()
     def read(theta: Theta, t: Tensor) -> Tensor:
+        theta, t = theta.map(lambda part: part.to(model.device)), t.to(model.device)
         if model.method.code == "theta":
-            return model.encode_theta(theta, t).mean
+            return model.encode_theta(theta, t).mean.cpu()
         image = mean_image(flow, theta, t)
         if model.method.flow == "diffusion" and model.variables.kind == "binary":
             image = image / 2  # its two classes are ±½
-        return model.encode(image, torch.ones_like(t)).mean
+        return model.encode(image, torch.ones_like(t)).mean.cpu()
 
     return read
 
@@ -102,16 +104,25 @@ def robust_rows(
 
     def codes(corruption: Corruption) -> list[Tensor]:
         generator = Generator().manual_seed(seed)
-        return [read(*observe(flow, part.x, corruption, generator)) for part in parts(data)]
+        return [_read(read, flow, split.x, corruption, generator) for split in splits(data)]
 
-    labels, clean = [part.labels for part in parts(data)], codes(Corruption())
+    labels, clean = [split.labels for split in splits(data)], codes(Corruption())
     for corruption in corruptions(log_snr):
         seen = codes(corruption)
         for name, trained in {"clean": clean, "corrupted": seen}.items():
-            splits = zip([*trained[:2], seen[2]], labels, strict=True)
-            row = logistic_probe(*splits, grid=PENALTIES)
+            labelled = zip([*trained[:2], seen[2]], labels, strict=True)
+            row = logistic_probe(*labelled, grid=PENALTIES)
             kept = {key: row[key] for key in ("accuracy", "floor_accuracy", "n_test")}
             yield vars(corruption) | {"trained_on": name} | kept
+
+
+def _read(
+    read: Reader, flow: Flow, x: Tensor, corruption: Corruption, generator: Generator
+) -> Tensor:
+    """What a reader makes of observations of all x: (N, d); they are made batch by batch."""
+    size = max(BATCH_VALUES // x[:1].numel(), 2)
+    found = [read(*observe(flow, part, corruption, generator)) for part in batches(x, size)]
+    return torch.cat(found)
 
 
 def robust_table(
@@ -120,9 +131,9 @@ def robust_table(
     """Probe the codes of runs, of `pca` of the mean image and of all its `pixels`, on corruptions.
 
     A row for each method, seed, corruption and probe, at params.progressive_log_snr. All see the
-    same observations for a seed. Runs of methods without a code are left out.
+    same observations for a seed, drawn on the CPU. Runs of methods without a code are left out.
     """
-    flow, log_snr = build_flow(METHODS["bfn"], data, model), params.progressive_log_snr
+    flow, log_snr = build_flow(METHODS["bfn"], data.variables, model), params.progressive_log_snr
     rows, seeds = [], {}
     for run in runs:
         if run.model.encoder is not None:
@@ -131,19 +142,19 @@ def robust_table(
             rows += [known | row for row in robust_rows(data, read, flow, log_snr, run.seed)]
         seeds.setdefault(run.seed, origin(run, params))
     for seed, known in sorted(seeds.items()):
-        for name, read in controls(data, flow, model.code_dim).items():
-            of_control = known | {"method": name}
-            rows += [of_control | row for row in robust_rows(data, read, flow, log_snr, seed)]
+        for name, read in baseline_readers(data, flow, model.code_dim).items():
+            of_baseline = known | {"method": name}
+            rows += [of_baseline | row for row in robust_rows(data, read, flow, log_snr, seed)]
     return pd.DataFrame(rows)
 
 
-def controls(data: Dataset, flow: Flow, code_dim: int) -> dict[str, Reader]:
+def baseline_readers(data: Dataset, flow: Flow, code_dim: int) -> dict[str, Reader]:
     """Return the readers that know no model: all pixels of the mean image, and its PCA."""
 
     def pixels(theta: Theta, t: Tensor) -> Tensor:
         return mean_image(flow, theta, t).flatten(1)
 
-    clean = pixels(*observe(flow, data.train.x, Corruption(), Generator().manual_seed(0)))
+    clean = _read(pixels, flow, data.train.x, Corruption(), Generator().manual_seed(0))
 
     def pca(theta: Theta, t: Tensor) -> Tensor:
         return torch.as_tensor(pca_codes(clean, pixels(theta, t), d=code_dim)[1])

@@ -12,10 +12,10 @@ from paramrel.measures.config import GenerateParams
 from paramrel.metrics.extractors import Classifier, Extractor
 from paramrel.metrics.fidelity import conditional_fidelity
 from paramrel.metrics.smoothness import midpoint_distance
+from paramrel.models.encoding import mean_code
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.tasks.editing import Latent, manipulate, probe_direction, traverse
-from paramrel.tasks.reconstruction import mean_code
 from paramrel.tasks.sampling import draw_noise, fixed_noise_decoder, require_code, sample, to_pixels
 
 Judges = tuple[Classifier, Extractor]
@@ -32,7 +32,7 @@ def conditional_images(run: Run, data: Dataset, params: GenerateParams) -> dict[
     z, labels = _training_codes(run, data), data.train.labels
     images = {}
     for source, choose in {"examples": _first_codes, "gaussian": _gaussian_codes}.items():
-        generator = Generator().manual_seed(run.seed)
+        generator = run.model.generator(run.seed)
         codes = [choose(z[labels == c], params.per_class, generator) for c in labels.unique()]
         number = len(codes) * params.per_class
         drawn = sample(run.model, number, params.sampling_steps, generator, torch.cat(codes))
@@ -70,12 +70,12 @@ def interpolation_table(
     Images half-way are compared with as many test images. Raises ValueError without a code.
     """
     require_code(run.model)
-    generator = Generator().manual_seed(run.seed)
+    generator = run.model.generator(run.seed)
     decoder = fixed_noise_decoder(run.model, params.decoding_steps, generator)
     z = mean_code(run.model, data.test.x[: 2 * params.pairs], 1.0, generator)
     start, end = z[: params.pairs], z[params.pairs :]
     test = to_pixels(data.test.x)
-    row = smoothness_row(run, judges, params.pairs, params.decoding_steps)
+    row = smoothness_row(run, data, judges, params.pairs, params.decoding_steps)
     return pd.DataFrame(
         [origin(run, params) | row | midpoint_distance(decoder, judges[1], start, end, test)]
     )
@@ -125,12 +125,12 @@ def manipulation_table(
 def _training_codes(run: Run, data: Dataset) -> Tensor:
     """Mean codes (N, d) of the training split, of s = 1."""
     require_code(run.model)
-    return mean_code(run.model, data.train.x, 1.0, Generator().manual_seed(run.seed))
+    return mean_code(run.model, data.train.x, 1.0, run.model.generator(run.seed))
 
 
 def _latent(run: Run, x: Tensor) -> Latent:
     """The codes of x and noises that know nothing of x."""
-    generator = Generator().manual_seed(run.seed)
+    generator = run.model.generator(run.seed)
     return Latent(mean_code(run.model, x, 1.0, generator), draw_noise(run.model, len(x), generator))
 
 
@@ -141,5 +141,5 @@ def _first_codes(z: Tensor, number: int, generator: Generator) -> Tensor:
 def _gaussian_codes(z: Tensor, number: int, generator: Generator) -> Tensor:
     """Draw from the normal distribution of codes z: (N, d); (number, d)."""
     spread, axes = torch.linalg.eigh(z.T.cov())
-    noise = torch.randn(number, z.shape[1], generator=generator)
+    noise = torch.randn(number, z.shape[1], generator=generator, device=generator.device).to(z)
     return z.mean(0) + noise * spread.clamp(min=0).sqrt() @ axes.T

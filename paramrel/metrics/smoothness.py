@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from paramrel.data.arrays import Row, as_codes
+from paramrel.metrics.distances import frechet_distance
 from paramrel.metrics.extractors import Classifier, Extractor
-from paramrel.metrics.fidelity import frechet_distance
 
 Decoder = Callable[[Tensor], Tensor]
 
@@ -34,7 +34,8 @@ def path_length(
     _require_paths(decode, start, end)
     if not 0 < epsilon <= 1:
         raise ValueError(f"epsilon is {epsilon}; it must lie in (0, 1]")
-    t = torch.rand(len(start), 1, generator=generator).to(start) * (1 - epsilon)
+    shape, device = (len(start), 1), generator.device
+    t = torch.rand(shape, generator=generator, device=device).to(start) * (1 - epsilon)
     here, there = (
         extractor.features(decode(torch.lerp(start, end, at))) for at in (t, t + epsilon)
     )
@@ -66,9 +67,11 @@ def path_shape(
     _require_paths(decode, start, end)
     if steps < 2:
         raise ValueError(f"steps is {steps}; at least 2 are needed")
-    images = [decode(torch.lerp(start, end, k / steps)) for k in range(steps + 1)]
-    features = np.stack([extractor.features(x) for x in images])  # (steps + 1, N, width)
-    labels = np.stack([judge.predict(x) for x in images])
+    seen = []
+    for k in range(steps + 1):
+        images = decode(torch.lerp(start, end, k / steps))
+        seen.append((extractor.features(images), judge.predict(images)))
+    features, labels = map(np.stack, zip(*seen, strict=True))  # (steps + 1, N, width) and (…, N)
     lengths = np.linalg.norm(np.diff(features, axis=0), axis=2).sum(0)
     chords = np.linalg.norm(features[-1] - features[0], axis=1)
     moved = chords > 0

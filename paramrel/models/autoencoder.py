@@ -2,24 +2,24 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution, Normal
-from torch.nn.functional import one_hot
 
-from paramrel.data import Dataset, Variable
-from paramrel.data.fields import Data, count, each, leaves
-from paramrel.flows import Flow, Theta, bin_centers, bin_index
+from paramrel.data import Variables
+from paramrel.data.fields import Data, count, each, leaves, moved
+from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import Method
 from paramrel.models.objective import method_weights, mmd, rate
+from paramrel.models.times import low_discrepancy_times
 from paramrel.networks import Packing
 
 Outputs = Distribution | dict[str, Distribution]
 
+SMALLEST_LOG_STD = -20.0  # of a code; at γ = 1 nothing else keeps its noise from vanishing
 BATCH_VALUES = 2**18  # of the data, in a batch that is measured or drawn
 
 
@@ -38,18 +38,16 @@ class Loss(NamedTuple):
     divergence: Tensor
 
 
-@dataclass(frozen=True)
-class NLLBound:
-    """An upper bound on −ln p(x) and its parts, (B,) nats per example."""
+class _Drawn(NamedTuple):
+    """Rows of a training batch, as the flow takes them, and all that is drawn for them."""
 
-    prior: Tensor
-    transmission: Tensor
-    reconstruction: Tensor
-    rate: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        return self.prior + self.transmission + self.reconstruction + self.rate
+    x: Data
+    t: Tensor
+    s: Tensor
+    theta: Theta
+    posterior: Normal | None  # of the code; None where there is none
+    z: Tensor
+    prior: Tensor | None
 
 
 class FlowAutoencoder(nn.Module):
@@ -72,13 +70,13 @@ class FlowAutoencoder(nn.Module):
         decoder: nn.Module,
         encoder: nn.Module | None,
         method: Method,
-        data: Dataset,
+        variables: Variables,
         params: ModelParams,
     ):
         super().__init__()
         self.flow, self.method, self.params = flow, method, params
         self.packing, self.decoder, self.encoder = packing, decoder, encoder
-        self.variables = data.variables
+        self.variables = variables
         self.data_shape = each(lambda variable: tuple(variable.shape), self.variables)
 
     @property
@@ -92,7 +90,7 @@ class FlowAutoencoder(nn.Module):
     @property
     def batch_size(self) -> int:
         """How many examples are measured or drawn at once: what the caches of a CPU can hold."""
-        return max(BATCH_VALUES // self.num_dimensions, 1)
+        return max(BATCH_VALUES // self.num_dimensions, 2)
 
     @property
     def num_dimensions(self) -> int:
@@ -104,7 +102,9 @@ class FlowAutoencoder(nn.Module):
         return each(lambda shape: (number, *shape), self.data_shape)
 
     def to_flow(self, x: Data) -> Data:
-        """Return data x as the flow takes them; to a diffusion, binary pixels are ±½.
+        """Return data x on the model's device, as its flow takes them.
+
+        To a diffusion, binary pixels are ±½.
 
         Raises ValueError where x has other fields or shapes than the data the model is built for.
         """
@@ -113,13 +113,11 @@ class FlowAutoencoder(nn.Module):
             raise ValueError(
                 f"x holds examples of shape {shape}, but this model is built for {self.data_shape}"
             )
-        if self.method.flow != "diffusion":
-            return x
-        return each(lambda part: part if part.is_floating_point() else part - 0.5, x)
+        return self.flow.from_data(moved(x, self.device))
 
     def to_data(self, x: Data) -> Data:
         """Return x from the flow as the data are; x̂ may lie between or beyond them."""
-        return each(_to_data, self.variables, x)
+        return self.flow.to_data(x)
 
     def encode_theta(self, theta: Theta, s: Tensor) -> Normal:
         """Return q(z | θ_s, s), (B, d), from parameters that one already has; s: (B,)."""
@@ -129,27 +127,27 @@ class FlowAutoencoder(nn.Module):
             raise ValueError("this method has no code, so there is nothing to encode")
         return self._posterior(self.flow.network_input(theta, s), s)
 
-    def encode(self, x: Data, s: Tensor, generator: Generator | None = None) -> Normal:
-        """Return the code's distribution, (B, d), for data x and its time s: (B,).
+    def encode(
+        self, x: Data, s: Tensor | None = None, generator: Generator | None = None
+    ) -> Normal:
+        """Return the code's distribution, (B, d), for data x and its time s: (B,), by default 1.
 
         A code of θ: q(z | θ_s, s), with θ_s ~ p_F(θ | x; s) drawn first. A code of x: q(z | x),
         whatever s; of x_t: q(z | x, s). Of scale 0 where the code is deterministic.
         """
         x = self.to_flow(x)
+        s = torch.ones(count(x), device=self.device) if s is None else s
         if self.method.code == "x":
-            return self._posterior(self._features(x), torch.ones_like(s))
+            return self._posterior(self.flow.certain_input(x), torch.ones_like(s))
         if self.method.code == "x_t":
-            return self._posterior(self._features(x), s)
+            return self._posterior(self.flow.certain_input(x), s)
         return self.encode_theta(self.flow.sample_theta(x, s, generator=generator), s)
 
     def _posterior(self, features: Data, s: Tensor) -> Normal:
         mean, log_std = self.encoder(self.packing.pack(features), self.flow.log_snr(s))
-        std = log_std.float().exp() if self.method.stochastic else torch.zeros_like(mean.float())
+        log_std = log_std.float().clamp(min=SMALLEST_LOG_STD)
+        std = log_std.exp() if self.method.stochastic else torch.zeros_like(mean.float())
         return Normal(mean.float(), std, validate_args=False)
-
-    def _features(self, x: Data) -> Data:
-        """Data as the network input of a θ that is certain of them: (*x.shape, num_inputs)."""
-        return each(_certain_input, self.variables, x, self.flow.num_inputs)
 
     def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Outputs:
         """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d), t, s: (B,)."""
@@ -172,10 +170,36 @@ class FlowAutoencoder(nn.Module):
 
         Everything random is drawn for the whole batch and then cut, so that the parts of a batch,
         in turn or in several processes, are what they are in the whole. gather: brings together the
-        codes (rows, d) of all processes, for the divergence belongs to their sample.
+        codes (rows, d) of all parts, for the divergence belongs to their sample.
         """
+        drawn = self._draw(x, generator, rows)
+        out = self.output_distribution(drawn.theta, drawn.z, drawn.t, drawn.s)
+        data = self.flow.training_loss(drawn.x, out, drawn.t).mean()
+        none = torch.zeros_like(data)
+        if drawn.posterior is None:
+            return Loss(data, data, none, none)
+        kl = rate(drawn.posterior).mean() if self.method.stochastic else none
+        divergence = mmd(gather(drawn.z), gather(drawn.prior)) * self.num_dimensions
+        rate_weight, divergence_weight = method_weights(self.method, self.params)
+        total = data
+        for weight, term in ((rate_weight, kl), (divergence_weight, divergence)):
+            if weight:  # 0 · ∞ is no number
+                total = total + weight * term
+        return Loss(total, data, kl, divergence)
+
+    loss = forward  # the name to call it by; Fabric wraps `forward`
+
+    @torch.no_grad()
+    def training_codes(
+        self, x: Data, generator: Generator | None, rows: slice
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return the codes and the draws of the prior, (rows, d), that `forward` compares."""
+        drawn = self._draw(x, generator, rows)
+        return None if drawn.posterior is None else (drawn.z, drawn.prior)
+
+    def _draw(self, x: Data, generator: Generator | None, rows: slice) -> _Drawn:
         x = self.to_flow(x)
-        t = _low_discrepancy_times(count(x), generator, self.device)
+        t = low_discrepancy_times(count(x), generator, self.device)
         s = self._training_code_time(t, generator)
         shape = (len(t), self.params.code_dim)
         theta_t = self.flow.sample_theta(x, t, generator=generator).map(lambda a: a[rows])
@@ -183,27 +207,15 @@ class FlowAutoencoder(nn.Module):
             theta_s = self.flow.sample_theta(x, s, generator=generator).map(lambda a: a[rows])
         x, t, s = each(lambda part: part[rows], x), t[rows], s[rows]
         if self.encoder is None:
-            out = self.output_distribution(theta_t, self.no_code(len(t)), t, s)
-            data = self.flow.training_loss(x, out, t).mean()
-            return Loss(data, data, torch.zeros_like(data), torch.zeros_like(data))
-
+            return _Drawn(x, t, s, theta_t, None, self.no_code(len(t)), None)
         if self.method.code == "theta":
             theta_t = theta_t.map(lambda a, b: torch.where(_like(s == t, a), b, a), theta_s)
             posterior = self.encode_theta(theta_s, s)
         else:
             posterior = self.encode(x, s)
-        noise = torch.randn(shape, generator=generator, device=s.device)[rows]
-        z = posterior.mean + posterior.stddev * noise
-        out = self.output_distribution(theta_t, z, t, s)
-        data = self.flow.training_loss(x, out, t).mean()
-        kl = rate(posterior).mean() if self.method.stochastic else torch.zeros_like(data)
-        prior = torch.randn(shape, generator=generator, device=z.device)[rows]
-        divergence = mmd(gather(z), gather(prior)) * self.num_dimensions
-        rate_weight, divergence_weight = method_weights(self.method, self.params)
-        total = data + rate_weight * kl + divergence_weight * divergence
-        return Loss(total, data, kl, divergence)
-
-    loss = forward  # the name to call it by; Fabric wraps `forward`
+        noise, prior = (torch.randn(shape, generator=generator, device=s.device) for _ in range(2))
+        z = posterior.mean + posterior.stddev * noise[rows]
+        return _Drawn(x, t, s, theta_t, posterior, z, prior[rows])
 
     def _training_code_time(self, t: Tensor, generator: Generator | None) -> Tensor:
         if self.method.code_time == "same":
@@ -214,134 +226,14 @@ class FlowAutoencoder(nn.Module):
         same = torch.rand(t.shape, generator=generator, device=t.device)
         return torch.where(same < self.params.same_time_share, t, later)
 
-    @torch.no_grad()
-    def nll_bound(
-        self,
-        x: Data,
-        n: int | None = None,
-        num_times: int = 32,
-        generator: Generator | None = None,
-    ) -> NLLBound:
-        """Return an upper bound on −ln p(x), in nats per example.
 
-        n: number of transmission steps; by default their continuous-time limit.
-        num_times: times of each example, one in each of so many equal parts of [0, 1), at which the
-            transmission loss is estimated.
-
-        One code of θ or x, read at s = 1, serves all steps, so its rate is paid once. A code of θ
-        of the `same` time: the receiver reads z_t from the θ_t that it holds, so it is free.
-        No code: L + L_r (Graves et al. 2023, arXiv 2308.07037, eq. 13). Raises ValueError for a
-        method that has no bound, with the reason.
-        """
-        if self.method.no_bound:
-            raise ValueError(f"this method has no bound on −ln p(x): {self.method.no_bound}")
-        x = self.to_flow(x)
-        shared, kl = self._shared_code(x, generator)
-        losses = []
-        for t in _stratified_times(count(x), num_times, generator, self.device):
-            if n is not None:
-                step = (t * n).long()
-                t = step / n
-            theta, z, s = self._step(x, t, shared, generator)
-            out = self.output_distribution(theta, z, t, s)
-            losses.append(
-                self.flow.loss_continuous_time(x, out, t)
-                if n is None
-                else self.flow.loss_discrete_time(x, out, 1 + step, n, generator=generator)
-            )
-        end = torch.ones_like(t)
-        theta, z, s = self._step(x, end, shared, generator)
-        out = self.output_distribution(theta, z, end, s)
-        transmission = torch.stack(losses).mean(0)
-        reconstruction = self.flow.reconstruction_loss(x, out)
-        return NLLBound(self.flow.prior_loss(x), transmission, reconstruction, kl)
-
-    @torch.no_grad()
-    def shuffled_code_loss(
-        self, x: Data, num_times: int = 32, generator: Generator | None = None
-    ) -> Tensor:
-        """Return the nats per example that the code of another example adds to L_∞, (B,).
-
-        Zero says that the decoder ignores the code. Both losses share θ_t, the times and the code:
-        that of s = 1, or of the `same` time. The examples stand in any order but sorted, B ≥ 2.
-        """
-        x = self.to_flow(x)
-        shared, _ = self._shared_code(x, generator)
-        differences = []
-        for t in _stratified_times(count(x), num_times, generator, self.device):
-            theta, z, s = self._step(x, t, shared, generator)
-            true, shuffled = (
-                self.flow.loss_continuous_time(x, self.output_distribution(theta, code, t, s), t)
-                for code in (z, z.roll(1, 0))
-            )
-            differences.append(shuffled - true)
-        return torch.stack(differences).mean(0)
-
-    def _shared_code(self, x: Data, generator: Generator | None) -> tuple[Tensor | None, Tensor]:
-        """Return the code (B, d) that serves all times, None where each has its own; its rate."""
-        free = torch.zeros(count(x), device=self.device)
-        if self.encoder is None:
-            return self.no_code(len(free)), free
-        if self.method.code_time == "same":
-            return None, free
-        posterior = self.encode(x, torch.ones_like(free), generator)
-        return draw(posterior, generator), rate(posterior)
-
-    def _step(
-        self, x: Data, t: Tensor, shared: Tensor | None, generator: Generator | None
-    ) -> tuple[Theta, Tensor, Tensor]:
-        """Return θ_t ~ p_F(θ | x; t), the code that goes with it, and the code's time."""
-        theta = self.flow.sample_theta(x, t, generator=generator)
-        if shared is not None:
-            return theta, shared, torch.ones_like(t)
-        posterior = self.encode(x, t) if self.method.code == "x_t" else self.encode_theta(theta, t)
-        return theta, draw(posterior, generator), t
-
-
-def draw(posterior: Normal, generator: Generator | None = None) -> Tensor:
-    """Return a reparameterised sample of a Normal, (B, d)."""
-    noise = torch.randn(posterior.mean.shape, generator=generator, device=posterior.mean.device)
-    return posterior.mean + posterior.stddev * noise
-
-
-def _to_data(variable: Variable, x: Tensor) -> Tensor:
-    if not x.is_floating_point():
-        return x
-    if variable.kind == "binary":
-        return (x > 0).long()
-    x, bins = x.clamp(-1, 1), variable.levels
-    return x if bins is None else bin_centers(bins, x)[bin_index(x, bins)]
-
-
-def _certain_input(variable: Variable, x: Tensor, num_inputs: int) -> Tensor:
-    """Values themselves; classes one-hot as −1 and 1, of two classes the second alone."""
-    if x.is_floating_point():
-        return x.unsqueeze(-1)
-    return 2.0 * one_hot(x, variable.levels)[..., -num_inputs:] - 1
+def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor:
+    """Return a reparameterised sample z of a Normal, (B, d); drawn on the generator's device."""
+    mean = posterior.mean
+    device = mean.device if generator is None else generator.device
+    noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
+    return mean + posterior.stddev * noise
 
 
 def _like(mask: Tensor, tensor: Tensor) -> Tensor:
     return mask.view(-1, *[1] * (tensor.ndim - 1))
-
-
-def _low_discrepancy_times(
-    number: int, generator: Generator | None, device: torch.device
-) -> Tensor:
-    """One time per example, (B,), spread evenly over [0, 1) (Kingma et al. 2021, app. I.1)."""
-    u = torch.rand((), generator=generator, device=device)
-    return (u + torch.arange(number, device=device) / number) % 1
-
-
-def _stratified_times(
-    number: int, strata: int, generator: Generator | None, device: torch.device
-) -> list[Tensor]:
-    """Times (number,) in each of the equal parts of [0, 1); every example has one in each part.
-
-    An example's time is uniform in its part, and the examples' times are spread evenly over it: the
-    mean over examples, which differ less than times do, is then nearly free of the times' noise.
-    """
-    below_one = 1 - torch.finfo(torch.float32).eps
-    return [
-        ((part + _low_discrepancy_times(number, generator, device)) / strata).clamp(max=below_one)
-        for part in range(strata)
-    ]

@@ -1,13 +1,16 @@
 """What a model is put together from: the flow and the networks for a kind of data."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from paramrel.data import Dataset, Variable
+from paramrel.data import Dataset, Variables
 from paramrel.data.fields import each, leaves
 from paramrel.flows import (
+    BinaryDiffusionFlow,
     CategoricalFlow,
     DiffusionFlow,
     DiscretizedFlow,
@@ -19,31 +22,36 @@ from paramrel.flows import (
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS, Method, get_method
-from paramrel.networks import MLP, Encoder, FlatPacking, ImagePacking, MLPEncoder, Packing, UNet
+from paramrel.networks import Backbone, MLPBackbone, Networks, UNetBackbone
 
 
-def build_model(method: str, data: Dataset, params: ModelParams) -> FlowAutoencoder:
-    """Return the untrained model of a method for a data set.
+def build_model(method: str, variables: Variables, params: ModelParams) -> FlowAutoencoder:
+    """Return the untrained model of a method for data of these variables: `Dataset.variables`.
 
     Raises ValueError for an unknown method, for one that cannot model the data, and for an image
     size that the levels do not divide.
+
+    >>> import paramrel
+    >>> digits = paramrel.load_dataset("digits")
+    >>> build_model("paramrel", digits.variables, paramrel.ModelParams()).num_dimensions
+    64
     """
     row = get_method(method)
-    if method not in methods_for(data):
+    if method not in methods_for(variables):
         raise ValueError(
-            f"{method} cannot model {data.name}: a diffusion has no noise for categorical "
-            f"variables; choose one of {', '.join(methods_for(data))}"
+            f"{method} cannot model these data: a diffusion has no noise for categorical "
+            f"variables; choose one of {', '.join(methods_for(variables))}"
         )
-    flow = build_flow(row, data, params)
-    packing, decoder, encoder = build_networks(flow, data, params, coded=row.code != "none")
-    return FlowAutoencoder(flow, packing, decoder, encoder, row, data, params)
+    flow = build_flow(row, variables, params)
+    networks = build_networks(flow, variables, params, coded=row.code != "none")
+    return FlowAutoencoder(flow, *networks, row, variables, params)
 
 
 def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFrame:
     """Return the parameters of each method's networks and the FLOPs of its loss on an example."""
     rows = []
-    for name in methods_for(data):
-        model = build_model(name, data, params)
+    for name in methods_for(data.variables):
+        model = build_model(name, data.variables, params)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(data.train.x[:batch])
         parts = {"decoder": model.decoder, "encoder": model.encoder}
@@ -55,66 +63,42 @@ def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def methods_for(data: Dataset) -> list[str]:
-    """Return the names of the methods that can model a data set: no diffusion of classes."""
-    ordered = all(variable.kind != "categorical" for variable in leaves(data.variables))
+def methods_for(variables: Variables) -> list[str]:
+    """Return the names of the methods that can model data: no diffusion of classes."""
+    ordered = all(variable.kind != "categorical" for variable in leaves(variables))
     return [name for name, method in METHODS.items() if ordered or method.flow != "diffusion"]
 
 
-def build_flow(method: Method, data: Dataset | Variable, params: ModelParams) -> Flow:
+def build_flow(method: Method, variables: Variables, params: ModelParams) -> Flow:
     """Return a method's flow for the kind of data; a record has a flow for each field."""
-    if data.kind == "mixed":
-        flows = {name: build_flow(method, field, params) for name, field in data.fields.items()}
-        return MixedFlow(flows)
+    if isinstance(variables, dict):
+        return MixedFlow(each(partial(build_flow, method, params=params), variables))
+    kind, levels = variables.kind, variables.levels
     if method.flow == "diffusion":
-        return DiffusionFlow(num_bins=data.levels)
-    if data.kind in ("binary", "categorical"):
-        # Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes
-        flow = CategoricalFlow(num_classes=data.levels, beta_1=2 * params.beta_1 / data.levels)
-    elif data.kind == "discretized":
-        flow = DiscretizedFlow(num_bins=data.levels, sigma_1=params.sigma_1)
-    else:
-        flow = GaussianFlow(sigma_1=params.sigma_1)
+        return BinaryDiffusionFlow() if kind == "binary" else DiffusionFlow(levels)
+    flow = BAYESIAN[kind](levels, params)
     return OneShotFlow(flow) if method.flow == "one_shot" else flow
 
 
-def build_networks(
-    flow: Flow, data: Dataset, params: ModelParams, coded: bool
-) -> tuple[Packing, nn.Module, nn.Module | None]:
-    """Return packing, decoder and, if coded, encoder: convolutions for images, MLPs for the rest.
-
-    A record is a vector of all its fields, with an image among them flattened.
-    """
-    networks = _image_networks if len(data.shape) == 3 else _flat_networks
-    return networks(flow, data, params, coded)
+def _of_classes(levels: int, params: ModelParams) -> CategoricalFlow:
+    """Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes."""
+    return CategoricalFlow(num_classes=levels, beta_1=2 * params.beta_1 / levels)
 
 
-def _image_networks(
-    flow: Flow, data: Dataset, params: ModelParams, coded: bool
-) -> tuple[ImagePacking, UNet, Encoder | None]:
-    packing = ImagePacking(data.shape[0])
-    inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
-    shape = dict(
-        image_size=tuple(data.shape[1:]),
-        code_dim=params.code_dim,
-        channels=params.channels,
-        embedding=params.embedding,
-    )
-    decoder = UNet(inputs, outputs, **shape, blocks=params.blocks, conditioning=params.conditioning)
-    return packing, decoder, Encoder(inputs, **shape) if coded else None
+# The Bayesian flow of each kind of data, from its levels and the parameters.
+BAYESIAN: dict[str, Callable[[int | None, ModelParams], Flow]] = {
+    "binary": _of_classes,
+    "categorical": _of_classes,
+    "discretized": lambda levels, params: DiscretizedFlow(levels, params.sigma_1),
+    "continuous": lambda _, params: GaussianFlow(params.sigma_1),
+}
+
+# The first that takes the data is the model's.
+BACKBONES: dict[str, Backbone] = {"unet": UNetBackbone(), "mlp": MLPBackbone()}
 
 
-def _flat_networks(
-    flow: Flow, data: Dataset, params: ModelParams, coded: bool
-) -> tuple[FlatPacking, MLP, MLPEncoder | None]:
-    shapes = each(lambda variable: tuple(variable.shape), data.variables)
-    packing = FlatPacking(shapes, flow.num_outputs)
-    inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
-    shape = dict(
-        code_dim=params.code_dim,
-        width=params.mlp_width,
-        blocks=params.mlp_blocks,
-        embedding=params.embedding,
-    )
-    decoder = MLP(inputs, outputs, **shape, conditioning=params.conditioning)
-    return packing, decoder, MLPEncoder(inputs, **shape) if coded else None
+def build_networks(flow: Flow, variables: Variables, params: ModelParams, coded: bool) -> Networks:
+    """Return packing, decoder and, if coded, encoder of the first backbone that takes the data."""
+    shape = each(lambda variable: tuple(variable.shape), variables)
+    backbone = next(backbone for backbone in BACKBONES.values() if backbone.takes(shape))
+    return backbone.networks(shape, flow.num_inputs, flow.num_outputs, params, coded)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from paramrel import __version__
+from paramrel.data import Dataset, file_name
 from paramrel.data.disk.folders import cache_folder
-from paramrel.data.registry import prepare_dataset
 from paramrel.models.config import ModelParams
 from paramrel.training.config import TrainParams
 
@@ -23,15 +23,12 @@ PLACE = {"devices", "num_nodes", "strategy", "checkpoint_seconds"}  # where a ru
 
 
 def recipe(
-    dataset: str, method: str, seed: int, model: ModelParams, params: TrainParams
+    data: Dataset, method: str, seed: int, model: ModelParams, params: TrainParams
 ) -> dict[str, object]:
-    """Return all that a run's numbers depend on but the device.
-
-    Raises what `load_dataset` raises.
-    """
+    """Return all that a run's numbers depend on but the device."""
     return {
-        "dataset": dataset,
-        "content": prepare_dataset(dataset)["content"],
+        "dataset": data.name,
+        "content": data.content,
         "method": method,
         "seed": seed,
         "model": model.model_dump(by_alias=True),
@@ -80,8 +77,7 @@ def resume_folder(recipe: dict[str, object], device: torch.device) -> Path:
     The kind of device is part of the name, for its random numbers are its own.
     """
     hashed = fingerprint(recipe | {"device": device.type})
-    readable = "".join(c if c.isalnum() else "-" for c in str(recipe["dataset"]))[-40:]
-    name = f"{readable}-{recipe['method']}-{recipe['seed']}-{hashed[:16]}"
+    name = f"{file_name(str(recipe['dataset']))}-{recipe['method']}-{recipe['seed']}-{hashed[:16]}"
     return cache_folder() / "resume" / name
 
 

@@ -1,21 +1,57 @@
-"""Train a method on a data set: a run."""
+"""Train a method on data: a run."""
 
+from difflib import get_close_matches
 from functools import partial
 
 import pandas as pd
 import torch
+from pydantic import ValidationError
 
-from paramrel.data import load_dataset
+from paramrel.data import Dataset, load_dataset
 from paramrel.models.build import build_model
-from paramrel.models.config import ModelParams
+from paramrel.models.config import ModelParams, faults
 from paramrel.runs.record import recipe, record, resume_folder
 from paramrel.runs.run import Run
 from paramrel.training.config import TrainParams
 from paramrel.training.loop import train
 
 
+def fit(
+    data: Dataset | str,
+    method: str = "paramrel",
+    seed: int = 0,
+    progress: bool = True,
+    **numbers: object,
+) -> Run:
+    """Train a method on a data set, or on one of the registry by its name; return the run.
+
+    numbers: any of `ModelParams` and `TrainParams` by name, such as steps=2000, code_dim=32,
+    gamma=0.5. Raises ValueError, which names what is wrong, for unknown ones, and what `train_run`
+    raises.
+
+    >>> import paramrel, torch
+    >>> x = torch.rand(300, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    >>> data = paramrel.Dataset.from_tensors(x, kind="continuous")
+    >>> run = fit(data, "paramrel", progress=False, steps=2, evaluations=1, channels=(8, 16))
+    >>> run.key
+    'own-paramrel-0'
+    """
+    known = {*ModelParams.model_fields, *TrainParams.model_fields}
+    for name in numbers.keys() - known:
+        nearest = "".join(f"; did you mean {near!r}?" for near in get_close_matches(name, known, 1))
+        raise ValueError(f"{name!r} is no number of a model or of a training{nearest}")
+    try:
+        model, train = (
+            kind(**{name: value for name, value in numbers.items() if name in kind.model_fields})
+            for kind in (ModelParams, TrainParams)
+        )
+    except ValidationError as error:
+        raise ValueError(faults(error)) from None
+    return train_run(data, method, seed, model, train, progress=progress)[0]
+
+
 def train_run(
-    dataset: str,
+    data: Dataset | str,
     method: str,
     seed: int,
     model: ModelParams,
@@ -23,18 +59,25 @@ def train_run(
     progress: bool = True,
     keep: bool = False,
 ) -> tuple[Run, pd.DataFrame]:
-    """Build and train a method on a data set; return the run and the history of its losses.
+    """Build and train a method on data; return the run and the history of its losses.
 
-    A training that was interrupted goes on where it was. keep: see `train`. Raises what
-    `load_dataset`, `build_model` and `train` raise.
+    data: a data set, or the name of one of the registry. A training that was interrupted goes on
+    where it was. keep: see `train`. Raises what `load_dataset`, `build_model` and `train` raise.
+
+    >>> import paramrel
+    >>> params = paramrel.TrainParams(steps=2, evaluations=1)
+    >>> run, history = train_run("digits", "bfn", 0, paramrel.ModelParams(), params, progress=False)
+    >>> list(history["step"])
+    [2]
     """
-    data = load_dataset(dataset)
-    determined_by = recipe(dataset, method, seed, model, params)
+    if isinstance(data, str):
+        data = load_dataset(data)
+    made_of = recipe(data, method, seed, model, params)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        untrained = build_model(method, data, model)
+        untrained = build_model(method, data.variables, model)
         trained, history = train(
-            untrained, data, params, seed, progress, partial(resume_folder, determined_by), keep
+            untrained, data, params, seed, progress, partial(resume_folder, made_of), keep
         )
-    known = record(determined_by, trained.device, len(data.train))
-    return Run(dataset, method, seed, trained, params, known), history
+    known = record(made_of, trained.device, len(data.train))
+    return Run(data.name, method, seed, trained, params, known), history

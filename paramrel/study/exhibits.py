@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from paramrel.measures.evaluation import controls
+from paramrel.data import load_dataset
+from paramrel.measures.evaluation import data_floors
+from paramrel.metrics.table import METRICS, metrics_of
 from paramrel.study.claims import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 from paramrel.study.params import StudyParams
 from paramrel.study.paths import stem
@@ -19,13 +21,15 @@ OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 OF_STUDY = ("ablation", "code_time")
 
 
-HIGHER_IS_BETTER = {
-    "probe accuracy": True,
-    "kNN accuracy": True,
-    "fd": False,
-    "kid": False,
-    "NLL bound": False,
+SHORT = {  # the metrics that the report compares, by name there
+    "logistic accuracy": "probe accuracy",
+    "kNN accuracy": "kNN accuracy",
+    "fd": "fd",
+    "kid": "kid",
+    "bound on −ln p(x)": "NLL bound",
 }
+HIGHER_IS_BETTER = {short: METRICS[name].higher_is_better for name, short in SHORT.items()}
+PATHS = [metric.key for metric in metrics_of("paths").values()]
 
 
 EFFECTS = ["kl", "mmd", "mutual_information", "active_units", "shuffled_code", "probe_t1"]
@@ -45,7 +49,7 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     tables["runs"] = read_runs(params)
     datasets = [name for grid in params.grids for name in grid.datasets]
     tables["controls"] = pd.DataFrame(
-        controls(name, params.model.code_dim, params.evaluate) for name in datasets
+        data_floors(load_dataset(name), params.model.code_dim, params.evaluate) for name in datasets
     )
     return tables
 
@@ -56,8 +60,7 @@ def quality_scores(quality: pd.DataFrame) -> pd.DataFrame:
     fd and kid: in the features of the classifier, of the sampler that the method is made for: the
     code read anew from θ where it can be, else drawn from the prior.
     """
-    names = {"logistic accuracy": "probe accuracy", "bound on −ln p(x)": "NLL bound"}
-    name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True).replace(names)
+    name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True).replace(SHORT)
     of = quality["of"].str.startswith(("code", "samples", "model"))
     rows = quality.assign(name=name)[of & name.isin(HIGHER_IS_BETTER)]
     key = ["dataset", "method", "seed"]
@@ -96,7 +99,7 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
         "smoothness": summarise(
             tables["interpolate"],
             ["dataset", "method"],
-            ["path_over_chord", "label_switches", "path_length", "midpoint_distance"],
+            PATHS,
         ),
         "mixed": _measured(tables["mixed"], ["dataset", "method"]),
     }

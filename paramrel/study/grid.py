@@ -6,6 +6,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from paramrel.data import load_dataset
 from paramrel.measures.evaluation import Row, evaluate
 from paramrel.runs.run import Run
 from paramrel.runs.train import train_run
@@ -45,9 +46,8 @@ def long_runs(
 def _measure(cell: Cell, params: StudyParams, folder: str) -> Row:
     limit_threads(params.threads)
     run, _ = _run(cell, folder, progress=False)
-    return {"gamma": cell.model.gamma, "lambda": cell.model.lambda_} | evaluate(
-        run, params.evaluate
-    )
+    weights = {"gamma": cell.model.gamma, "lambda": cell.model.lambda_}
+    return weights | evaluate(run, load_dataset(cell.dataset), params.evaluate)
 
 
 def _run(cell: Cell, folder: str, progress: bool) -> tuple[Run, pd.DataFrame]:

@@ -5,13 +5,10 @@ import re
 from pathlib import Path
 
 import paramrel
+from paramrel.data import file_name
 
 # Names of data sets that DVC can make paths and stages of, as dvc.yaml does.
 PLAIN = re.compile(r"[\w.-]+" if os.name == "nt" else r"[\w.-]+|image_folder:\w[\w.-]*(,\w+=\w+)*")
-
-
-def file_name(name: str) -> str:  # until paramrel.data has it
-    return re.sub(r"[^\w.-]+", "-", name).strip("-")[-60:]
 
 
 def study_root() -> Path:

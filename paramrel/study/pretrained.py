@@ -2,12 +2,13 @@
 
 import yaml
 
+from paramrel.data import Dataset, load_dataset
 from paramrel.data.disk.files import whole_file
 from paramrel.measures.config import EvaluateParams
 from paramrel.measures.evaluation import Row, evaluate
 from paramrel.models.config import ModelParams
-from paramrel.runs.pretrained import METHODS, SEED, place
-from paramrel.runs.run import Run, save_run
+from paramrel.runs.pretrained import METHODS, SEED
+from paramrel.runs.run import FILE, Run, save_run
 from paramrel.runs.train import train_run
 from paramrel.study.paths import study_root
 from paramrel.training.config import TrainParams
@@ -23,20 +24,20 @@ def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> Non
     """
     if dataset not in METHODS:
         raise ValueError(f"no models of {dataset!r} come with the study, only {', '.join(METHODS)}")
+    data = load_dataset(dataset)
     for method in METHODS[dataset]:
-        run, _ = train_run(dataset, method, SEED, model, train)
-        path = place(dataset, method)
-        save_run(run, study_root() / path.parent)
-        _write_card(path.relative_to("data").as_posix(), card(run))
+        run, _ = train_run(data, method, SEED, model, train)
+        save_run(run, study_root() / "data" / "pretrained" / run.key)
+        _write_card(f"pretrained/{run.key}/{FILE}", card(run, data))
 
 
-def card(run: Run) -> Row:
+def card(run: Run, data: Dataset) -> Row:
     """Return where a model comes from and what it measures on the test split, in nats per image.
 
     nll_bound: on −ln p(x); shuffled_code: what another image's code adds to the loss; probe_t1:
     accuracy of a linear probe on codes of s = 1.
     """
-    row = evaluate(run, EvaluateParams())
+    row = evaluate(run, data, EvaluateParams())
     origin = {
         "title": f"{run.method} on {run.dataset}, {run.model.method.summary}",
         "command": f"python -m paramrel.study pretrain {run.dataset}",

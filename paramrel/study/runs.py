@@ -9,6 +9,7 @@ import pandas as pd
 from lightning_fabric.utilities import rank_zero_only
 from tqdm import tqdm
 
+from paramrel.data import load_dataset
 from paramrel.models.config import ModelParams
 from paramrel.runs.record import recipe, resume_folder
 from paramrel.runs.run import Run, is_saved, load_run, save_run
@@ -41,11 +42,12 @@ def train_once(cell: Cell, folder: str | Path, progress: bool = True) -> tuple[R
     What is trained is kept as a checkpoint until it is in the folder. Raises OSError before the
     first step where the folder cannot be written, and what `train_run` raises.
     """
-    made_of = recipe(*cell)
+    data = load_dataset(cell.dataset)
+    made_of = recipe(data, *cell[1:])
     if is_saved(folder, made_of) and (Path(folder) / "history.csv").is_file():
         return read_run(folder)
     require_writable(folder)
-    run, history = train_run(*cell, progress=progress, keep=True)
+    run, history = train_run(data, *cell[1:], progress=progress, keep=True)
     rank_zero_only(_keep)(run, history, folder)
     rank_zero_only(Checkpoints(resume_folder(made_of, run.model.device)).clear)()
     return run, history

@@ -6,59 +6,84 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from paramrel.flows import MixedFlow, MixedTheta
+from paramrel.data.fields import count
+from paramrel.flows import MixedTheta
 from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.batches import in_batches
+from paramrel.models.bounds import nll_bound
 from paramrel.solvers import ancestral, inference
 from paramrel.tasks.sampling import predictor
 
 
 def complete(
-    model: FlowAutoencoder, known: Mapping[str, Tensor], steps: int, generator: Generator
+    model: FlowAutoencoder,
+    known: Mapping[str, Tensor],
+    steps: int = 50,
+    generator: Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Return records whose other fields are drawn given the `known` ones, each (B, ...).
+    """Return records whose other fields are drawn given the `known` ones, each (N, ...).
 
     θ of a known field is that of t = 1 at every step. In training all fields have the same time, so
     this is an extrapolation, for what the others reveal early: where the known field decides late,
     as a label decides nothing before its pixels do, draw whole records with `sample` and select.
-    It ends in the mode.
+    It ends in the mode. generator: on the model's device; by default of seed 0.
 
     Raises ValueError for data of one field, for fields that are unknown or all of them, and for a
     model whose θ does not move or whose code is read from whole records.
+
+    >>> import paramrel
+    >>> from paramrel.models.config import ModelParams
+    >>> data = paramrel.load_dataset("digits_mixed")
+    >>> model = paramrel.build_model("bfn", data.variables, ModelParams())
+    >>> complete(model, {"label": data.test.x["label"][:3]}, steps=5)["pixels"].shape
+    torch.Size([3, 1, 8, 8])
     """
     _check(model, known)
-    number = len(next(iter(known.values())))
-    certain = {
-        name: model.flow.flows[name].sample_theta(x, torch.ones(number), generator=generator)
-        for name, x in known.items()
-    }
+    generator = generator or model.generator(0)
     predict = predictor(model, generator=generator)
 
-    def told(theta: MixedTheta, t: Tensor) -> dict[str, Distribution]:
-        return predict(MixedTheta(theta.fields | certain), t)
+    def completed(known: dict[str, Tensor]) -> dict[str, Tensor]:
+        time = torch.ones(count(known), device=model.device)
+        certain = {
+            name: model.flow.flows[name].sample_theta(x, time, generator=generator)
+            for name, x in known.items()
+        }
 
-    shape = model.batch_shape(number)
-    with inference(model):
-        drawn = ancestral(model.flow, told, shape, steps, final="mode", generator=generator)
-    return model.to_data(drawn) | dict(known)
+        def told(theta: MixedTheta, t: Tensor) -> dict[str, Distribution]:
+            return predict(MixedTheta(theta.fields | certain), t)
+
+        with inference(model):
+            drawn = ancestral(
+                model.flow,
+                told,
+                model.batch_shape(count(known)),
+                steps,
+                final="mode",
+                device=model.device,
+                generator=generator,
+            )
+        return model.to_data(drawn) | known
+
+    return in_batches(model, completed, dict(known))
 
 
 def likeliest_label(
     model: FlowAutoencoder, x: Mapping[str, Tensor], field: str, times: int, seed: int
 ) -> Tensor:
-    """Return the class (B,) of one field that makes the bound on −ln p(x) least, by trying all.
+    """Return the class (N,) of one field that makes the bound on −ln p(x) least, by trying all.
 
     All classes see the same times and, as far as they can, the same noise.
     """
     bounds = []
     for label in range(model.variables[field].levels):
         tried = dict(x) | {field: torch.full_like(x[field], label)}
-        generator = Generator().manual_seed(seed)
-        bounds.append(model.nll_bound(tried, num_times=times, generator=generator).total)
+        bound = nll_bound(model, tried, num_times=times, generator=model.generator(seed))
+        bounds.append(bound.total)
     return torch.stack(bounds).argmin(0)
 
 
 def _check(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> None:
-    if not isinstance(model.flow, MixedFlow):
+    if not isinstance(model.variables, dict):
         raise ValueError("this model's data have one field, so there is nothing to complete")
     if model.method.flow == "one_shot" or model.method.code in ("x", "x_t"):
         raise ValueError(

@@ -11,16 +11,17 @@ from torch import Generator, Tensor
 from paramrel.data.arrays import Array, as_codes, as_labels
 from paramrel.data.fields import Data, each
 from paramrel.models.autoencoder import FlowAutoencoder
-from paramrel.tasks.reconstruction import mean_code, reconstruct_from_noise
+from paramrel.models.encoding import mean_code
+from paramrel.tasks.reconstruction import reconstruct_from_noise
 from paramrel.tasks.sampling import Noise, decode_codes, require_code
 
 
 @dataclass(frozen=True)
 class Latent:
-    """All that images are decoded from.
+    """All that images are decoded from, on the CPU.
 
-    z: (B, d) codes of s = 1, or the constant of a model without a code.
-    noise: (B, ...) as `Inversion.noise`; None without a flow.
+    z: (N, d) codes of s = 1, or the constant of a model without a code.
+    noise: (N, ...) as `Inversion.noise`; None without a flow.
     """
 
     z: Tensor
@@ -28,7 +29,7 @@ class Latent:
 
 
 def encode_latent(model: FlowAutoencoder, x: Data, steps: int, generator: Generator) -> Latent:
-    """Return the mean code of x: (B, ...) and the noise from which the ODE leads to x."""
+    """Return the mean code of x: (N, ...) and the noise from which the ODE leads to x."""
     z = mean_code(model, x, 1.0, generator)
     if model.method.flow == "one_shot":
         return Latent(z, None)
@@ -36,9 +37,34 @@ def encode_latent(model: FlowAutoencoder, x: Data, steps: int, generator: Genera
 
 
 def interpolate(
+    model: FlowAutoencoder,
+    x_start: Data,
+    x_end: Data,
+    points: int = 8,
+    steps: int = 50,
+    generator: Generator | None = None,
+) -> Data:
+    """Return x: (N, points, ...) on the way from images to others, both (N, ...).
+
+    Code and noise of both are found, and what lies between them is decoded, in so many steps each:
+    the ends are the images as they come back. generator: on the model's device; by default of
+    seed 0.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> x = paramrel.load_dataset("digits").test.x
+    >>> interpolate(model, x[:2], x[2:4], points=5, steps=10).shape
+    torch.Size([2, 5, 1, 8, 8])
+    """
+    generator = generator or model.generator(0)
+    start, end = (encode_latent(model, x, steps, generator) for x in (x_start, x_end))
+    return interpolate_latents(model, start, end, points, steps)
+
+
+def interpolate_latents(
     model: FlowAutoencoder, start: Latent, end: Latent, points: int, steps: int
 ) -> Data:
-    """Return x: (B, points, ...) on the way from one latent to another, both ends included.
+    """Return x: (N, points, ...) on the way from one latent to another, both ends included.
 
     The code goes straight, the noise on the sphere, so that it stays as likely as noise is (Song
     et al. 2021, arXiv 2010.02502, section 5.3). A model without a code goes by the noise alone.
@@ -79,6 +105,7 @@ def manipulate(
     direction: (d,), say of `probe_direction`. Raises ValueError for a method without a code.
     """
     require_code(model)
+    direction = direction.cpu()
     shifts = torch.tensor(amounts).to(direction)[:, None] * direction  # (A, d)
     z = latent.z.unsqueeze(1) + shifts
     return _decode_rows(model, z, _repeat(latent.noise, len(amounts)), steps)
@@ -93,6 +120,7 @@ def traverse(
     Raises ValueError for a method without a code.
     """
     require_code(model)
+    codes = codes.cpu()
     shifts = codes.std(0).diag()[:, None] * torch.tensor(amounts).to(codes)[:, None]  # (d, A, d)
     z = latent.z.unsqueeze(1) + shifts.flatten(0, 1)
     x = _decode_rows(model, z, _repeat(latent.noise, z.shape[1]), steps)
@@ -138,7 +166,7 @@ def time_codes(
 
 
 def _decode_rows(model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int) -> Data:
-    """x: (B, M, ...) of codes z: (B, M, d) and noise: (B · M, ...), all in one batch."""
+    """x: (N, M, ...) of codes z: (N, M, d) and noise: (N · M, ...)."""
     x = decode_codes(model, z.flatten(0, 1), noise, steps)
     return each(lambda part: part.unflatten(0, z.shape[:2]), x)
 

@@ -20,7 +20,7 @@ SAMPLING_STEPS = 50
 class LatentPrior:
     """The distribution of codes that a plain Bayesian flow network has learned.
 
-    centre, scale: (d,), which bring codes into the flow's [-1, 1]: x = (z − centre) / scale.
+    centre, scale: (d,), on the CPU, bring codes into the flow's [-1, 1]: x = (z − centre) / scale.
     """
 
     model: FlowAutoencoder
@@ -28,8 +28,11 @@ class LatentPrior:
     scale: Tensor
 
     def sample(self, number: int, generator: Generator) -> Tensor:
-        """Return codes z: (number, d), none beyond the range of those that were learned from."""
-        x = sample(self.model, number, SAMPLING_STEPS, generator)
+        """Return codes z: (number, d), none beyond the range of those that were learned from.
+
+        They are drawn on the generator's device.
+        """
+        x = sample(self.model.to(generator.device), number, SAMPLING_STEPS, generator)
         return self.centre + self.scale * x
 
 
@@ -40,13 +43,13 @@ def fit_latent_prior(z: Tensor, seed: int, steps: int = 600) -> LatentPrior:
     et al. 2022, arXiv 2111.15640), N(0, I) gives the decoder codes that it has never seen.
     The same seed gives the same prior on the same machine.
     """
-    z = z.detach().float()
+    z = z.detach().cpu().float()
     low, high = z.amin(0), z.amax(0)
     centre, scale = (high + low) / 2, ((high - low) / 2).clamp(min=1e-6)  # a constant stays one
     data = _vectors((z - centre) / scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_model("bfn", data, ModelParams())
+        model = build_model("bfn", data.variables, ModelParams())
     params = TrainParams(steps=steps, batch_size=min(128, len(z)), evaluations=1)
     model, _ = train(model, data, params, seed, progress=False)
     return LatentPrior(model, centre, scale)

@@ -6,14 +6,13 @@ from typing import Literal, Protocol
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import Data, count, each
-from paramrel.flows import CategoricalFlow, Flow, MixedFlow, Theta
-from paramrel.models.autoencoder import FlowAutoencoder, Outputs, draw
+from paramrel.data.fields import Data, count, each, moved
+from paramrel.flows import Theta
+from paramrel.models.autoencoder import FlowAutoencoder, Outputs, sample_code
+from paramrel.models.batches import in_batches
 from paramrel.solvers import Predictor, ancestral, bfn_solver, decode, inference
 
 Solver = Literal["ancestral", "bfn_solver"]
-
-
 Noise = Data | None  # (B, ...) as `solvers.Inversion.noise`, of each field; None without a flow
 
 
@@ -47,7 +46,8 @@ def predictor(
             return model.output_distribution(theta, z, t, t if s is None else torch.full_like(t, s))
         if model.encoder is None:
             return model.output_distribution(theta, model.no_code(len(t)), t, torch.ones_like(t))
-        return model.output_distribution(theta, draw(model.encode_theta(theta, t), generator), t, t)
+        z_t = sample_code(model.encode_theta(theta, t), generator)
+        return model.output_distribution(theta, z_t, t, t)
 
     return predict
 
@@ -55,34 +55,55 @@ def predictor(
 def sample(
     model: FlowAutoencoder,
     number: int,
-    steps: int,
-    generator: Generator,
-    code: Literal["self", "prior"] | CodePrior | Tensor = "self",
+    steps: int = 50,
+    generator: Generator | None = None,
+    code: Literal["self", "prior"] | CodePrior | Tensor | None = None,
     solver: Solver = "ancestral",
 ) -> Data:
     """Return samples x: (number, ...), of each field where data are records, with fresh noise.
 
     code: `self` re-encodes z_t from the current θ_t at every step (a model without a code has
         none, one whose code is read from data is refused); `prior` draws one z ~ N(0, I) that all
-        steps share. A learned prior of the codes of s = 1 is drawn from, and codes of s = 1 that
-        are given, (number, d), are taken as they are.
+        steps share. By default what the method is made for: `self` where it can be. A learned prior
+        of the codes of s = 1 is drawn from, and codes of s = 1 that are given, (number, d), are
+        taken as they are.
     solver: the n messages that define a Bayesian flow network, or its probability-flow ODE.
+    generator: on the model's device; by default of seed 0.
 
     Raises ValueError for codes where the method has none.
+
+    >>> import paramrel
+    >>> sample(paramrel.load_pretrained("digits").model, 4, steps=10).shape
+    torch.Size([4, 1, 8, 8])
     """
-    if isinstance(code, str) and code == "self":
-        return run_sampler(model, number, steps, generator, predictor(model, None, None, generator),
-                           solver=solver)  # fmt: skip
-    require_code(model)
-    s = 1.0
-    if isinstance(code, Tensor):
-        z = code
-    elif code == "prior":
+    generator = generator or model.generator(0)
+    code = model.method.samplers[0] if code is None else code
+    if not isinstance(code, str) or code != "self":
+        require_code(model)
+    given = code if isinstance(code, Tensor) else torch.arange(number)
+    if len(given) != number:
+        raise ValueError(f"code holds {len(given)} codes for {number} samples; give one for each")
+
+    def drawn(given: Tensor) -> Data:
+        z, s = given, 1.0
+        if not isinstance(code, Tensor):
+            z, s = _drawn_codes(model, len(given), code, generator)
+        predict = predictor(model, z, s, generator)
+        return run_sampler(model, len(given), steps, generator, predict, solver=solver)
+
+    return in_batches(model, drawn, given)
+
+
+def _drawn_codes(
+    model: FlowAutoencoder, number: int, code: str | CodePrior, generator: Generator
+) -> tuple[Tensor | None, float | None]:
+    """Codes and their time as `predictor` takes both."""
+    if code == "self":
+        return None, None
+    if code == "prior":
         z = torch.randn(number, model.params.code_dim, generator=generator, device=model.device)
-        s = None if model.method.code_time == "same" else 1.0
-    else:
-        z = code.sample(number, generator)
-    return run_sampler(model, number, steps, generator, predictor(model, z, s), solver=solver)
+        return z, None if model.method.code_time == "same" else 1.0
+    return code.sample(number, generator).to(model.device), 1.0
 
 
 def run_sampler(
@@ -95,18 +116,20 @@ def run_sampler(
     t: float = 0.0,
     solver: Solver = "ancestral",
 ) -> Data:
-    """Sample x: (number, ...) from θ at time t on, or from the prior at t = 0.
+    """Sample x: (number, ...) from θ at time t on, or from the prior at t = 0: one batch.
 
-    It ends in the mode of the last output distribution, an image without that draw's noise.
-    Without a flow there is one step: from the code to that mode. steps: those of [0, 1].
+    It ends in the mode of the last output distribution, an image without that draw's noise, and
+    stays on the model's device. Without a flow there is one step: from the code to that mode.
+    steps: those of [0, 1].
     """
     shape = model.batch_shape(number)
     if model.method.flow == "one_shot":
         theta, t = model.flow.prior(shape, model.device), 1.0
     with inference(model):
         if t == 1:
-            x = model.flow.mode_output(predict(theta, torch.ones(number, device=model.device)))
-            return model.to_data(x)
+            out = predict(theta, torch.ones(number, device=model.device))
+            model.flow.check_output(out)
+            return model.to_data(model.flow.mode_output(out))
         n = max(round((1 - t) * steps), 1)
         run = dict(final="mode", theta=theta, device=model.device, generator=generator)
         if solver == "ancestral":
@@ -117,28 +140,31 @@ def run_sampler(
 
 
 def draw_noise(model: FlowAutoencoder, number: int, generator: Generator) -> Noise:
-    """Return noise for `decode_codes`, a standard normal for each image; None without a flow."""
-    if model.method.flow == "one_shot":
+    """Return noise for `decode_codes`, a standard normal for each image; None without a flow.
+
+    generator: on the model's device.
+    """
+    if not model.flow.moves:
         return None
-
-    def of_field(shape: tuple[int, ...], flow: Flow) -> Tensor:
-        classes = (flow.num_classes,) if isinstance(flow, CategoricalFlow) else ()
-        return torch.randn((*shape, *classes), generator=generator, device=model.device)
-
-    flows = model.flow.flows if isinstance(model.flow, MixedFlow) else model.flow
-    return each(of_field, model.batch_shape(number), flows)
+    noise = model.flow.draw_noise(model.batch_shape(number), model.device, generator)
+    return moved(noise, "cpu")
 
 
 def decode_codes(
     model: FlowAutoencoder, z: Tensor, noise: Noise, steps: int, s: float = 1.0
 ) -> Data:
-    """Return x: (B, ...) of codes z: (B, d) of time s and of noise: (B, ...), with no randomness.
+    """Return x: (N, ...) of codes z: (N, d) of time s and of noise: (N, ...), with no randomness.
 
     The probability-flow ODE leads from the noise to x; without a flow, z alone makes x.
     """
-    if model.method.flow == "one_shot":
-        return run_sampler(model, len(z), steps, None, predictor(model, z, s))
-    return model.to_data(decode(model.flow, predictor(model, z, s), noise, steps))
+
+    def decoded(z: Tensor, noise: Noise = None) -> Data:
+        predict = predictor(model, z, s)
+        if model.method.flow == "one_shot":
+            return run_sampler(model, len(z), steps, None, predict)
+        return model.to_data(decode(model.flow, predict, noise, steps))
+
+    return in_batches(model, decoded, z, *([] if noise is None else [noise]))
 
 
 def fixed_noise_decoder(

@@ -22,7 +22,8 @@ from tqdm import tqdm
 from paramrel.data import Dataset
 from paramrel.data.fields import Data
 from paramrel.data.subset import subset
-from paramrel.models.autoencoder import FlowAutoencoder, Loss, NLLBound
+from paramrel.models.autoencoder import FlowAutoencoder, Loss
+from paramrel.models.bounds import NLLBound, nll_bound
 from paramrel.training.checkpoint import Checkpoints, write_whole
 from paramrel.training.config import TrainParams
 from paramrel.training.devices import (
@@ -144,7 +145,7 @@ def _step(
     index = state.next_batch(len(data.train), params.batch_size)
     x = fabric.to_device(data.train.draw(index, state.order))
     optimizer.zero_grad()
-    losses = _backward(fabric, wrapped, x, state.noise, params)
+    losses = _backward(fabric, wrapped, state.model, x, state.noise, params)
     losses, stop = agreed(fabric, losses, bool(noted))
     norm = fabric.clip_gradients(
         wrapped, optimizer, max_norm=params.gradient_clip, error_if_nonfinite=False
@@ -160,24 +161,61 @@ def _step(
 
 
 def _backward(
-    fabric: Fabric, wrapped: nn.Module, x: Data, noise: Generator, params: TrainParams
+    fabric: Fabric,
+    wrapped: nn.Module,
+    model: FlowAutoencoder,
+    x: Data,
+    noise: Generator,
+    params: TrainParams,
 ) -> Tensor:
     """Add up the gradients of a batch's parts; return the mean of their losses, (4,).
 
-    Each process takes its rows of each part. All parts see the randomness of the whole batch.
+    Each process takes its rows of each part. All parts see the randomness of the whole batch, and
+    the divergence is that of all their codes.
     """
     before, losses = noise.get_state(), []
-    size = params.batch_size // (params.accumulate * fabric.world_size)
-    for part in range(params.accumulate):
+    stride = params.accumulate * fabric.world_size
+    starts = [part * fabric.world_size + fabric.global_rank for part in range(params.accumulate)]
+    parts = [slice(start, None, stride) for start in starts]
+    codes = _codes_of_parts(model, x, noise, parts) if len(parts) > 1 else []
+    for part, rows in enumerate(parts):
         noise.set_state(before)
-        start = (part * fabric.world_size + fabric.global_rank) * size
         # The processes' gradients meet once, after the last part.
         alone = fabric.world_size > 1 and part < params.accumulate - 1
+        join = partial(gather, fabric) if not codes else _joining(fabric, codes, part)
         with fabric.no_backward_sync(wrapped, enabled=alone):
-            loss = wrapped(x, noise, slice(start, start + size), partial(gather, fabric))
+            loss = wrapped(x, noise, rows, join)
             fabric.backward(loss.total / params.accumulate)
         losses.append(torch.stack([term.detach() for term in loss]))
     return torch.stack(losses).mean(0)
+
+
+def _codes_of_parts(
+    model: FlowAutoencoder, x: Data, noise: Generator, parts: list[slice]
+) -> list[tuple[Tensor, ...]]:
+    """Return codes and draws of the prior, (rows, d) each, of every part; none without a code."""
+    before, found = noise.get_state(), []
+    for rows in parts:
+        noise.set_state(before)
+        found.append(model.training_codes(x, noise, rows))
+    return found if found[0] else []
+
+
+def _joining(
+    fabric: Fabric, codes: list[tuple[Tensor, ...]], part: int
+) -> Callable[[Tensor], Tensor]:
+    """Return what puts a part's codes, then its draws of the prior, among those of all parts.
+
+    Only its own have gradients, times the number of parts, by which its loss will be divided.
+    """
+    kinds = iter(zip(*codes, strict=True))  # codes of all parts, then draws of the prior
+
+    def join(values: Tensor) -> Tensor:
+        fixed = list(next(kinds))
+        fixed[part] = values.detach() + len(fixed) * (values - values.detach())
+        return gather(fabric, torch.cat(fixed))
+
+    return join
 
 
 def _fail(
@@ -218,7 +256,7 @@ def _validate(model: FlowAutoencoder, x: Data, seed: int) -> dict[str, float]:
     generator = Generator(model.device).manual_seed(seed)  # the same draws at every evaluation
     row = {}
     if model.method.no_bound is None:
-        row = _bound(model.nll_bound(x, num_times=8, generator=generator))
+        row = _bound(nll_bound(model, x, num_times=8, generator=generator))
     with torch.no_grad():
         row["validation_data"] = model(x, generator).data.item()
     watched = monitors(model, x, generator)

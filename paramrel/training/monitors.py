@@ -3,8 +3,10 @@
 import torch
 from torch import Generator
 
-from paramrel.data.fields import Data, count
-from paramrel.models.autoencoder import FlowAutoencoder, draw
+from paramrel.data.fields import Data
+from paramrel.models.autoencoder import FlowAutoencoder, sample_code
+from paramrel.models.bounds import shuffled_code_loss
+from paramrel.models.encoding import posterior
 from paramrel.models.information import aggregate_information
 from paramrel.models.objective import mmd, mmd_z_score
 
@@ -27,15 +29,15 @@ def monitors(
     """
     if model.encoder is None:
         return {}
-    shuffled = model.shuffled_code_loss(x, num_times, generator)
-    posterior = model.encode(x, torch.ones(count(x), device=model.device), generator)
-    z = draw(posterior, generator)
+    shuffled = shuffled_code_loss(model, x, num_times, generator)
+    code = posterior(model, x, 1.0, generator)
+    z = sample_code(code, generator)
     row = {"shuffled_code": shuffled.mean().item()}
     if model.method.stochastic:
-        information = aggregate_information(posterior.mean, posterior.stddev.log(), z)
+        information = aggregate_information(code.mean, code.stddev.log(), z)
         names = ("kl", "active_units", "mutual_information", "mutual_information_cap")
         row |= {name: information[name] for name in names}
-    z = z[:MATCHED]
+    z = z[:MATCHED].to(model.device)
     prior = torch.randn(z.shape, generator=generator, device=z.device)
     return row | {
         "mmd": mmd(z, prior).item(),

@@ -8,7 +8,7 @@ import torch
 
 from paramrel.data import Dataset, Split
 from paramrel.data.source import UNDECIDED
-from paramrel.data.splits import LEFT_OUT, digest, overlap, split_by_content
+from paramrel.data.splits import LEFT_OUT, digest, overlap, require_parts, split_by_content
 
 SHARES = (0.7, 0.1, 0.2)
 CONTENTS = [i.to_bytes(4, "big") for i in range(5000)]
@@ -72,3 +72,38 @@ def test_an_overlap_of_parts_is_counted_once_an_example():
     data = Dataset("small", "continuous", (1, 1, 1), None, *sides, (), "", "")
     assert overlap(data) == 2
     assert overlap(replace(data, train=part(2), test=part(5))) == 0
+
+
+@pytest.mark.parametrize("shares", [SHARES, (0.8, 0.1, 0.1), (0.998, 0.001, 0.001)])
+@pytest.mark.parametrize("number", [3, 4, 10, 40])
+def test_no_part_is_empty_by_chance(number, shares):
+    for start in range(0, 2000, number):
+        parts = split(CONTENTS[start : start + number], shares=shares)
+        assert set(parts.tolist()) == {0, 1, 2}
+
+
+def test_a_part_that_would_be_empty_gets_the_same_example_in_any_order():
+    contents = CONTENTS[2:9]  # which all fall to the training part
+    parts = split(contents)
+    assert sorted(parts.tolist()) == [0, 0, 0, 0, 0, 1, 2]
+    order = [3, 1, 6, 0, 5, 2, 4]
+    assert split([contents[i] for i in order]).tolist() == parts[order].tolist()
+    assert np.array_equal(split(contents * 3), np.tile(parts, 3))
+
+
+def test_only_parts_with_a_share_are_filled_and_published_examples_stay():
+    assert sorted(split(CONTENTS[2:7], shares=(0.9, 0.1, 0)).tolist()) == [0, 0, 0, 0, 1]
+    published = [UNDECIDED] * 2 + [0, 2, 2]
+    assert split(CONTENTS[2:7], published).tolist()[2:] == [0, 2, 2]
+
+
+@pytest.mark.parametrize("contents", [[b"a"], [b"a", b"b"], [b"a", b"b"] * 20])
+def test_fewer_than_three_different_examples_are_told_with_what_is_needed(contents):
+    digests = [digest(c) for c in contents]
+    parts = split_by_content(digests, np.full(len(contents), UNDECIDED), SHARES)
+    number, different = len(contents), len(set(contents))
+    with pytest.raises(
+        ValueError, match=f"mine has {number} examples, too few for three parts: '[a-z]+' gets "
+        rf"none; at least 3 that differ are needed \({different} do\)",
+    ):  # fmt: skip
+        require_parts("mine", digests, parts)

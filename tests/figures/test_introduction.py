@@ -122,7 +122,7 @@ def test_a_bill_is_drawn_with_its_levels():
 def test_the_diagram_tells_the_shapes_and_sizes_of_the_model_itself(conditioning):
     params = ModelParams(channels=(8, 16), embedding=16, code_dim=6, conditioning=conditioning)
     data = load_dataset("digits")
-    model = build_model("paramrel", data, params)
+    model = build_model("paramrel", data.variables, params)
     seen, texts = shapes(model, data.test.x[:2]), []
     image = (1, 8, 8)
     assert seen == Shapes(

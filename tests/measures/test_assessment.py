@@ -100,5 +100,5 @@ def test_of_a_run_without_a_code_only_its_samples_are_assessed(judges, digits):
 @pytest.mark.parametrize("dataset", ["digits", "digits_discretized"])
 @pytest.mark.parametrize("method", ["paramrel", "paramrel_x"])
 def test_a_path_between_codes_is_no_shorter_than_its_chord(judges, method, dataset):
-    row = smoothness_row(make_run(method, dataset), judges, pairs=3, steps=2)
+    row = smoothness_row(make_run(method, dataset), load_dataset(dataset), judges, 3, steps=2)
     assert row["path_over_chord"] >= 1 and row["n"] == 3

@@ -10,7 +10,7 @@ from PIL import Image
 from paramrel.data import Split, load_dataset
 from paramrel.data.subset import subset
 from paramrel.measures.config import EvaluateParams
-from paramrel.measures.evaluation import controls, evaluate
+from paramrel.measures.evaluation import data_floors, evaluate
 from paramrel.measures.tasks import require_classes
 from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.models.config import ModelParams
@@ -25,7 +25,7 @@ PARAMS = EvaluateParams(num_times=2, probe_times=(0.5, 1.0))
 def evaluated(method, dataset="digits"):
     params = TrainParams(steps=5, batch_size=64, evaluations=1)
     run, _ = train_run(dataset, method, 0, SMALL, params, progress=False)
-    return evaluate(run, PARAMS)
+    return evaluate(run, load_dataset(dataset), PARAMS)
 
 
 def test_a_row_says_what_it_is_of_and_repeats_exactly():
@@ -46,7 +46,7 @@ def test_images_without_classes_have_everything_but_probes(tmp_path, monkeypatch
     for i, image in enumerate(pixels.byte().numpy()):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
     name = f"image_folder:{tmp_path}"
-    row = evaluated("paramrel", name) | controls(name, 4, PARAMS)
+    row = evaluated("paramrel", name) | data_floors(load_dataset(name), 4, PARAMS)
     assert {"nll_bound", "shuffled_code", "kl", "independent_pixels_nll"} < set(row)
     assert not [column for column in row if column.startswith("probe")]
     with pytest.raises(ValueError, match="has no classes, which the rest of this notebook needs"):
@@ -116,12 +116,12 @@ def test_independent_variables_of_records_cost_the_sum_of_their_fields():
 
 
 def test_the_controls_of_records_know_the_label_that_stands_in_them():
-    row = controls("digits_mixed", 10, PARAMS)
+    row = data_floors(load_dataset("digits_mixed"), 10, PARAMS)
     assert row["probe_pixels"] > 0.98
     assert math.isfinite(row["independent_pixels_nll"])
 
 
 def test_the_controls_of_the_digits_are_where_they_always_were():
-    row = controls("digits", 10, PARAMS)
+    row = data_floors(load_dataset("digits"), 10, PARAMS)
     assert row["independent_pixels_nll"] == pytest.approx(25.09, abs=0.01)
     assert 0.80 < row["probe_pca"] < row["probe_pixels"] < 0.97

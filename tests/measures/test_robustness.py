@@ -31,7 +31,7 @@ def seeded(seed=0):
 
 def observed(dataset, corruption, number=400):
     data = load_dataset(dataset)
-    flow, x = build_flow(METHODS["bfn"], data, SMALL), data.train.x[:number]
+    flow, x = build_flow(METHODS["bfn"], data.variables, SMALL), data.train.x[:number]
     return (flow, x, *observe(flow, x, corruption, seeded()))
 
 
@@ -73,7 +73,7 @@ def test_an_observation_has_the_log_snr_that_was_asked_for(dataset, level):
 @pytest.mark.parametrize("method", [m for m, row in METHODS.items() if row.code != "none"])
 def test_a_code_of_theta_sees_theta_and_a_code_of_x_sees_the_mean_image(method, dataset):
     flow, _, theta, t = observed(dataset, Corruption(-1.0), number=6)
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     read = code_reader(model, flow)(theta, t)
     with torch.no_grad():
         if METHODS[method].code == "theta":
@@ -90,7 +90,7 @@ def test_a_code_of_x_reads_a_certain_image_as_it_reads_the_data(method):
     """θ that is all but certain: the mean image is the image, and so is the code."""
     flow, _, theta, t = observed("digits", Corruption(), number=6)
     certain = theta.map(lambda logits: 100 * (logits - logits.mean(-1, keepdim=True)).sign())
-    model = build_model(method, load_dataset("digits"), SMALL).eval()
+    model = build_model(method, load_dataset("digits").variables, SMALL).eval()
     with torch.no_grad():
         expected = model.encode((certain.logits[..., 1] > 0).long(), torch.ones(6)).mean
     torch.testing.assert_close(code_reader(model, flow)(certain, t), expected)
@@ -99,13 +99,13 @@ def test_a_code_of_x_reads_a_certain_image_as_it_reads_the_data(method):
 def test_a_method_without_a_code_reads_nothing():
     flow, *_ = observed("digits", Corruption(), number=2)
     with pytest.raises(ValueError, match="no code"):
-        code_reader(build_model("bfn", load_dataset("digits"), SMALL), flow)
+        code_reader(build_model("bfn", load_dataset("digits").variables, SMALL), flow)
 
 
 def test_the_table_has_every_code_and_control_on_every_corruption():
     data = subset(load_dataset("digits"), 200)
     runs = [
-        Run("digits", method, 0, build_model(method, data, SMALL).eval(), TrainParams())
+        Run("digits", method, 0, build_model(method, data.variables, SMALL).eval(), TrainParams())
         for method in ("bfn", "paramrel")
     ]
     table = robust_table(runs, data, SMALL, GenerateParams(progressive_log_snr=(-1.0,)))

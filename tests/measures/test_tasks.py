@@ -38,7 +38,7 @@ def judges(data):
 
 def make_run(method, data):
     torch.manual_seed(0)
-    model = build_model(method, data, SMALL).eval()
+    model = build_model(method, data.variables, SMALL).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():

@@ -10,6 +10,12 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from paramrel.metrics import extractors
+from paramrel.metrics.distances import (
+    frechet_distance,
+    frechet_infinity,
+    kernel_distance,
+    precision_recall,
+)
 from paramrel.metrics.extractors import (
     Extractor,
     inception_extractor,
@@ -19,15 +25,7 @@ from paramrel.metrics.extractors import (
     train_self_supervised,
     weights_sha256,
 )
-from paramrel.metrics.fidelity import (
-    conditional_fidelity,
-    fidelity,
-    frechet_distance,
-    frechet_infinity,
-    kernel_distance,
-    precision_recall,
-    reference,
-)
+from paramrel.metrics.fidelity import conditional_fidelity, fidelity, reference
 
 RNG = np.random.default_rng(0)
 FIRST, SECOND = RNG.standard_normal((400, 8)), 1.5 * RNG.standard_normal((300, 8)) + 0.5

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from paramrel.metrics.distances import frechet_distance
 from paramrel.metrics.extractors import Classifier, Extractor
-from paramrel.metrics.fidelity import frechet_distance
 from paramrel.metrics.smoothness import midpoint_distance, path_length, path_shape
 
 PIXELS = Extractor("pixels", lambda x: x.flatten(1), "hash")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from filelock import FileLock
 
+from paramrel.data import load_dataset
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.config import ModelParams
 from paramrel.runs.record import recipe, resume_folder
@@ -26,7 +27,9 @@ def train(**changes):
 
 def folder(**changes):
     params = PARAMS.model_copy(update=changes)
-    return resume_folder(recipe("digits", "bfn", 0, SMALL, params), torch.device("cpu"))
+    return resume_folder(
+        recipe(load_dataset("digits"), "bfn", 0, SMALL, params), torch.device("cpu")
+    )
 
 
 def names(path):

@@ -2,7 +2,6 @@
 
 import socket
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -69,7 +68,7 @@ def relative_error(a, b):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_parts_of_a_batch_have_the_mean_loss_of_the_whole(dataset, method):
     data = load_dataset(dataset)
-    model, x = build_model(method, data, SMALL), data.train.x[:8]
+    model, x = build_model(method, data.variables, SMALL), data.train.x[:8]
     codes = []
 
     def gather(values):
@@ -112,15 +111,15 @@ def test_a_checkpoint_moves_between_numbers_of_processes(start, cache, tmp_path)
         assert load_run(tmp_path / name).key == "digits-paramrel-0"
 
 
-def test_accumulated_gradients_are_those_of_the_whole_batch():
-    """Of a method without a divergence, which is that of each part's own sample."""
-    params = PARAMS.model_copy(update={"steps": 20, "evaluations": 5})
-    histories = [
-        train_run("digits", "vae", 0, SMALL, params.model_copy(update=change), progress=False)[1]
+@pytest.mark.parametrize("method", ["vae", "paramrel", "infodiffusion"])
+def test_accumulated_gradients_are_those_of_the_whole_batch_with_its_divergence(method):
+    params = PARAMS.model_copy(update={"steps": 20, "evaluations": 20})
+    whole, parts = (
+        train_run("digits", method, 0, SMALL, params.model_copy(update=change), progress=False)[1]
         for change in ({}, {"accumulate": 4})
-    ]
-    whole, parts = (h.drop(columns="train_divergence") for h in histories)
-    assert relative_error(parts, whole) < 1e-4
+    )
+    assert relative_error(parts, whole) < 1e-3
+    assert relative_error(parts[:5], whole[:5]) < 1e-4
 
 
 def test_recomputed_activations_change_no_weight_and_hold_less_memory():
@@ -151,10 +150,3 @@ def test_compiled_networks_train_as_others_do():
         for c in ({}, {"compile": True})
     )
     assert relative_error(compiled, plain) < 1e-4
-
-
-def test_accumulation_trains_a_code_with_a_divergence_too():
-    params = PARAMS.model_copy(update={"steps": 40, "evaluations": 2, "accumulate": 2})
-    _, history = train_run("digits", "paramrel", 0, SMALL, params, progress=False)
-    assert np.isfinite(history).all(axis=None)
-    assert history["train_total"].iloc[-1] < 0.9 * history["train_total"].iloc[0]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from paramrel.data import load_dataset
 from paramrel.models.config import ModelParams
 from paramrel.runs.record import recipe, resume_folder, weights_hash
 from paramrel.runs.train import train_run
@@ -220,14 +221,16 @@ def test_changed_code_and_changed_data_never_resume_an_old_model(steps, monkeypa
 )
 def test_how_often_is_saved_and_where_it_runs_may_change(change):
     folders = {
-        resume_folder(recipe("digits", "paramrel", 0, SMALL, params), torch.device("cpu"))
+        resume_folder(
+            recipe(load_dataset("digits"), "paramrel", 0, SMALL, params), torch.device("cpu")
+        )
         for params in (EVERY_STEP, EVERY_STEP.model_copy(update=change))
     }
     assert len(folders) == 1
 
 
 def test_random_numbers_of_another_kind_of_device_are_not_resumed():
-    made_of = recipe("digits", "paramrel", 0, SMALL, EVERY_STEP)
+    made_of = recipe(load_dataset("digits"), "paramrel", 0, SMALL, EVERY_STEP)
     folders = {resume_folder(made_of, torch.device(kind)) for kind in ("cpu", "cuda")}
     assert len(folders) == 2
 

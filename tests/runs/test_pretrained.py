@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from paramrel.data import load_dataset
 from paramrel.models.config import ModelParams
 from paramrel.runs import pretrained
 from paramrel.runs.pretrained import METHODS, SEED, load_pretrained
@@ -48,7 +49,7 @@ def study(tmp_path, monkeypatch):
     shutil.copy(ROOT / "data" / "digits.npz", tmp_path / "data")
     shutil.copy(ROOT / "data.dvc", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrained, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(pretrained, "FOLDERS", (tmp_path / "data" / "pretrained",))
     return tmp_path
 
 
@@ -68,7 +69,7 @@ def test_by_default_it_is_paramrel_on_digits():
 @every_model
 def test_the_card_in_data_dvc_says_what_the_model_measures(dataset, method):
     written = pinned()["meta"][file_of(dataset, method)]
-    measured = card(load_pretrained(dataset, method))
+    measured = card(load_pretrained(dataset, method), load_dataset(dataset))
     assert written.keys() == measured.keys()
     numbers = {key: value for key, value in measured.items() if isinstance(value, float)}
     assert numbers == pytest.approx({key: written[key] for key in numbers}, rel=0.02, abs=0.02)
@@ -110,7 +111,7 @@ def test_a_damaged_model_is_named_with_the_commands_that_restore_it(study):
 
 @pytest.mark.parametrize(("dataset", "method"), [("mnist", "bfn"), ("digits", "vae")])
 def test_a_model_that_there_is_not_is_refused_with_those_that_there_are(dataset, method):
-    with pytest.raises(ValueError, match=f"no pretrained '{method}' on '{dataset}'.*paramrel_same"):
+    with pytest.raises(ValueError, match=f"no '{method}' trained on '{dataset}'.*paramrel_same"):
         load_pretrained(dataset, method)
 
 
@@ -125,7 +126,7 @@ def test_making_a_model_twice_gives_the_same_bytes_and_writes_its_card(study, mo
     run = load_pretrained("digits", "bfn")
     assert (run.model.params, run.train) == (SMALL, train)
     written = yaml.safe_load((study / "data.dvc").read_text(encoding="utf-8"))
-    assert written["meta"][file_of("digits", "bfn")] == card(run)
+    assert written["meta"][file_of("digits", "bfn")] == card(run, load_dataset("digits"))
     assert written["outs"] == pinned()["outs"] and written["desc"] == pinned()["desc"]
 
 

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from paramrel.data import load_dataset
 from paramrel.models.config import ModelParams
 from paramrel.runs.run import load_run, save_run
-from paramrel.runs.train import train_run
+from paramrel.runs.train import fit, train_run
 from paramrel.training.config import TrainParams
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -45,6 +45,46 @@ def test_training_a_run_leaves_the_global_randomness_alone():
     torch.manual_seed(5)
     train_run("digits", "bfn", 0, SMALL, TrainParams(steps=1, evaluations=1), progress=False)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_run_loads_without_its_data(run, tmp_path, monkeypatch):
+    save_run(run, tmp_path)
+    monkeypatch.setattr("paramrel.data.registry.load_dataset", None)
+    monkeypatch.setenv("PARAMREL_DATA", "/nowhere")
+    assert load_run(tmp_path).model.variables == load_dataset("digits").variables
+
+
+def test_records_of_several_fields_come_back_as_they_were(tmp_path):
+    params = TrainParams(steps=1, batch_size=16, evaluations=1)
+    trained, _ = train_run("digits_mixed", "paramrel", 0, SMALL, params, progress=False)
+    save_run(trained, tmp_path)
+    assert load_run(tmp_path).model.variables == load_dataset("digits_mixed").variables
+
+
+def test_a_checkpoint_of_another_format_says_so(run, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    save_run(run, tmp_path)
+    path = tmp_path / "model.safetensors"
+    weights, written = load_file(path), metadata(path)
+    assert written.pop("format") == 2
+    save_file(weights, path, {"paramrel": json.dumps(written)})
+    with pytest.raises(ValueError, match="it has format 1, and this version of paramrel reads 2"):
+        load_run(tmp_path)
+
+
+def test_a_run_moves_to_a_device_with_its_model(run):
+    moved = train_run("digits", "bfn", 0, SMALL, run.train, progress=False)[0].to("meta")
+    assert moved.model.device.type == "meta"
+
+
+def test_numbers_of_a_fit_go_to_the_model_or_to_the_training():
+    run = fit("digits", "vae", 2, progress=False, steps=1, evaluations=1, code_dim=3, gamma=0.5)
+    assert (run.key, run.model.params.code_dim, run.train.steps) == ("digits-vae-2", 3, 1)
+    with pytest.raises(ValueError, match="'stepz' is no number .*did you mean 'steps'"):
+        fit("digits", stepz=3)
+    with pytest.raises(ValueError, match="gamma = 3.0: Input should be less than or equal to 1"):
+        fit("digits", gamma=3.0)
 
 
 def test_a_missing_run_says_how_it_is_made(tmp_path):

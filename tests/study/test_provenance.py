@@ -120,7 +120,9 @@ def test_another_parameter_of_the_run_or_of_its_measurement_is_another_fingerpri
 
     def named(code_dim, pairs):
         model = ModelParams(channels=(8, 16), code_dim=code_dim)
-        run = Run("digits", "paramrel", 3, build_model("paramrel", data, model), TrainParams())
+        run = Run(
+            "digits", "paramrel", 3, build_model("paramrel", data.variables, model), TrainParams()
+        )
         return origin(run, GenerateParams(pairs=pairs))
 
     assert named(4, 70) == named(4, 70) and named(4, 70)["seed"] == 3

@@ -8,18 +8,18 @@ import torch
 from paramrel.data import load_dataset
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
+from paramrel.models.encoding import mean_code
 from paramrel.models.methods import METHODS
 from paramrel.tasks.editing import (
     Latent,
     encode_latent,
-    interpolate,
+    interpolate_latents,
     manipulate,
     probe_direction,
     slerp,
     time_codes,
     traverse,
 )
-from paramrel.tasks.reconstruction import mean_code
 from paramrel.tasks.sampling import decode_codes, draw_noise, sample
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -35,7 +35,7 @@ def seeded(seed=0):
 def opened(method, dataset="digits"):
     """An untrained model whose layers that start at zero are open, so that its images differ."""
     torch.manual_seed(0)
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
@@ -62,7 +62,7 @@ def x():
 def test_a_path_begins_and_ends_with_the_reconstructions(method, x):
     model = opened(method)
     start, end = (encode_latent(model, y, STEPS, seeded()) for y in (x, x.roll(1, 0)))
-    path = interpolate(model, start, end, 4, STEPS)
+    path = interpolate_latents(model, start, end, 4, STEPS)
     assert path.shape == (3, 4, 1, 8, 8)
     assert alike(path[:, 0], decode_codes(model, start.z, start.noise, STEPS))
     assert alike(path[:, -1], decode_codes(model, end.z, end.noise, STEPS))
@@ -73,7 +73,7 @@ def test_half_way_stands_the_image_of_the_mean_code(method):
     model = opened(method)
     start = latent_of(model)
     end = Latent(start.z + 2, start.noise)
-    middle = interpolate(model, start, end, 3, STEPS)[:, 1]
+    middle = interpolate_latents(model, start, end, 3, STEPS)[:, 1]
     assert alike(middle, decode_codes(model, start.z + 1, start.noise, STEPS))
 
 
@@ -172,7 +172,7 @@ def test_records_are_drawn_and_edited_field_by_field(method):
     assert {name: part.shape for name, part in drawn.items()} == shapes
     assert all(drawn[name].dtype == x[name].dtype for name in x)
     latent = encode_latent(model, x, STEPS, seeded())
-    path = interpolate(model, latent, latent, 2, STEPS)
+    path = interpolate_latents(model, latent, latent, 2, STEPS)
     expected = decode_codes(model, latent.z, latent.noise, STEPS)
     for name in x:
         torch.testing.assert_close(path[name][:, 0], expected[name], atol=1e-3, rtol=0)

@@ -12,12 +12,12 @@ from paramrel.measures.config import GenerateParams
 from paramrel.measures.reconstruction import reconstruct_in_all_ways, reconstruction_table
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
+from paramrel.models.encoding import mean_code
 from paramrel.runs.run import Run
 from paramrel.runs.train import train_run
 from paramrel.solvers import exact_predictor, invert
 from paramrel.tasks.reconstruction import (
     Reconstruction,
-    mean_code,
     progression,
     progressive_times,
     reconstruct_from_code,
@@ -39,7 +39,7 @@ def seeded(seed=0):
 
 def make_run(method, dataset="digits") -> Run:
     torch.manual_seed(0)
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     return Run(dataset, method, 0, model, TrainParams())
 
 

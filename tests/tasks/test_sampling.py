@@ -36,7 +36,7 @@ def make_run(method, dataset="digits") -> Run:
 
 def opened(method, dataset="digits"):
     """An untrained model whose layers that start at zero are open, so that its images differ."""
-    model = build_model(method, load_dataset(dataset), SMALL).eval()
+    model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     generator = seeded()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -66,7 +66,7 @@ def test_samples_look_like_the_data_to_a_program_and_depend_on_the_seed_alone(me
 def test_a_code_of_the_data_cannot_be_read_while_sampling(method):
     model = make_run(method).model
     with pytest.raises(ValueError, match="read from data.*sample z from the prior"):
-        sample(model, 2, 3, seeded())
+        sample(model, 2, 3, seeded(), "self")
 
 
 def test_without_a_flow_a_sample_is_one_code_decoded_once():

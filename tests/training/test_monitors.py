@@ -18,7 +18,7 @@ def model_and_x(method="paramrel", dataset="digits"):
     """A model whose decoder listens to its code, and 200 test examples."""
     data = load_dataset(dataset)
     torch.manual_seed(0)
-    model = build_model(method, data, PARAMS)
+    model = build_model(method, data.variables, PARAMS)
     torch.nn.init.normal_(model.decoder.head.weight, std=0.1)
     return model, data.test.x[:200]
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 T = TypeVar("T")
 
@@ -21,8 +21,8 @@ CAUGHT = (OSError, SyntaxError, Image.DecompressionBombError, Warning)  # what P
 def decode(content: bytes, color: str, size: int | None = None, crop: str = "center") -> np.ndarray:
     """Decode an image file's bytes to (C, H, W) uint8.
 
-    color: "rgb" or "grey"; transparency is dropped. size: pixels of both sides, reached with
-    antialiasing; None keeps the image as it is. crop: "center" cuts the largest centred square
+    color: "rgb" or "grey"; what is transparent lies on white. size: pixels of both sides, reached
+    with antialiasing; None keeps the image as it is. crop: "center" cuts the largest centred square
     out first, "none" squeezes instead. Raises ValueError for what is no image of 8 bits.
     """
     try:
@@ -31,14 +31,28 @@ def decode(content: bytes, color: str, size: int | None = None, crop: str = "cen
         with Image.open(BytesIO(content)) as image:
             if image.mode in DEEP_MODES or any(map(_is_cut_off, image.tile)):
                 raise ValueError(f"it has more than 8 bits a channel (mode {image.mode})")
-            image = ImageOps.exif_transpose(image).convert("RGB" if color == "rgb" else "L")
+            image = _opaque(ImageOps.exif_transpose(image), color)
+    except UnidentifiedImageError as error:
+        raise ValueError("it is no image") from error
     except CAUGHT as error:
         raise ValueError(f"it can't be decoded: {error}") from error
     if size:
         image = _center(image) if crop == "center" else image
         image = image.resize((size, size), Image.Resampling.LANCZOS)
-    pixels = np.asarray(image)
+    return to_array(image, color)
+
+
+def to_array(image: Image.Image, color: str) -> np.ndarray:
+    """Return an image as (C, H, W) uint8; what is transparent lies on white."""
+    pixels = np.asarray(_opaque(image, color))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _opaque(image: Image.Image, color: str) -> Image.Image:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB" if color == "rgb" else "L")
 
 
 def _is_cut_off(tile: tuple) -> bool:

@@ -16,27 +16,32 @@ from tqdm import tqdm
 from paramrel.data.disk.download import fetch
 from paramrel.data.disk.folders import cache_folder
 from paramrel.data.source import PARTS, Original, Source
-from paramrel.data.splits import digest, split_by_content
+from paramrel.data.splits import digest, require_parts, split_by_content
 
 RECORD = "record.json"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """All examples of a set: levels (M, ...) uint8, mapped from disk; the rest as in `Split`."""
+    """All examples of a set: levels (M, ...) uint8, mapped from disk; the rest as in `Split`.
+
+    content: one SHA-256 of all of it.
+    """
 
     levels: Tensor
     labels: Tensor
     split: Tensor
+    content: str
     factors: Tensor | None = None
     attributes: Tensor | None = None
 
 
-def in_memory(original: Original) -> Stored:
-    """Return a set that is small enough to need no preparation."""
+def in_memory(original: Original, path: Path) -> Stored:
+    """Return a set, read from a file, that is small enough to need no preparation."""
     levels = np.concatenate(list(original.chunks))
     arrays = (levels, original.labels.astype(np.int64), original.split)
-    return Stored(*map(torch.from_numpy, arrays))
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Stored(*map(torch.from_numpy, arrays), content)
 
 
 def open_prepared(source: Source, root: Path) -> Stored:
@@ -53,7 +58,7 @@ def open_prepared(source: Source, root: Path) -> Stored:
     }
     for name in arrays.keys() - {"levels", "split"}:
         arrays[name] = arrays[name].bool() if name == "attributes" else arrays[name].long()
-    return Stored(**arrays)
+    return Stored(**arrays, content=_record(folder)["content"])
 
 
 def prepare(source: Source, root: Path) -> dict[str, object]:
@@ -139,9 +144,8 @@ def _write(original: Original, source: Source, folder: Path) -> None:
                 raise ValueError(f"{source.name} has {number} labels but {len(array)} {name}")
             _check(name, array, source)
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    require_parts(source.name, digests, arrays["split"])
     counts = {part: int((arrays["split"] == i).sum()) for i, part in enumerate(PARTS)}
-    if 0 in counts.values():
-        raise ValueError(f"{source.name} has {number} examples, too few for three parts: {counts}")
     sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.npy"))}
     record = {"content": _content(folder), **counts, "bytes": sizes, "recipe": _recipe(source)}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")

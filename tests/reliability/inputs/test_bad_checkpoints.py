@@ -22,7 +22,7 @@ def content(tmp_path_factory):
     """The bytes of a checkpoint."""
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
-    model = build_model("paramrel", load_dataset("digits"), PARAMS)
+    model = build_model("paramrel", load_dataset("digits").variables, PARAMS)
     save_run(Run("digits", "paramrel", 3, model, TrainParams()), folder)
     return (folder / NAME).read_bytes()
 

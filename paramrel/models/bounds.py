@@ -1,0 +1,155 @@
+"""What a model and its code are worth in nats: the bound on −ln p(x), the cost of a wrong code."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from paramrel.data.fields import Data, count
+from paramrel.flows import Theta
+from paramrel.models.autoencoder import FlowAutoencoder, sample_code
+from paramrel.models.batches import in_batches
+from paramrel.models.objective import rate
+from paramrel.models.times import stratified_times
+
+
+@dataclass(frozen=True)
+class NLLBound:
+    """An upper bound on −ln p(x) and its parts, (B,) nats per example."""
+
+    prior: Tensor
+    transmission: Tensor
+    reconstruction: Tensor
+    rate: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.prior + self.transmission + self.reconstruction + self.rate
+
+
+def nll_bound(
+    model: FlowAutoencoder,
+    x: Data,
+    n: int | None = None,
+    num_times: int = 32,
+    generator: Generator | None = None,
+) -> NLLBound:
+    """Return an upper bound on −ln p(x), in nats per example, on the CPU.
+
+    x: (N, ...), on any device. n: number of transmission steps; by default their continuous-time
+        limit.
+    num_times: times of each example, one in each of so many equal parts of [0, 1), at which the
+        transmission loss is estimated. generator: on the model's device.
+
+    One code of θ or x, read at s = 1, serves all steps, so its rate is paid once. A code of θ
+    of the `same` time: the receiver reads z_t from the θ_t that it holds, so it is free.
+    No code: L + L_r (Graves et al. 2023, arXiv 2308.07037, eq. 13). Raises ValueError for a
+    method that has no bound, with the reason.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> x = paramrel.load_dataset("digits").test.x[:20]
+    >>> nll_bound(model, x, num_times=4, generator=model.generator(0)).total.shape
+    torch.Size([20])
+    """
+    if model.method.no_bound:
+        raise ValueError(f"this method has no bound on −ln p(x): {model.method.no_bound}")
+
+    def measured(x: Data) -> dict[str, Tensor]:
+        return vars(_bound_of_batch(model, _checked(model, x), n, num_times, generator))
+
+    return NLLBound(**in_batches(model, measured, x))
+
+
+def shuffled_code_loss(
+    model: FlowAutoencoder, x: Data, num_times: int = 32, generator: Generator | None = None
+) -> Tensor:
+    """Return the nats per example that the code of another example adds to L_∞, (N,), on the CPU.
+
+    Zero says that the decoder ignores the code. Both losses share θ_t, the times and the code:
+    that of s = 1, or of the `same` time. The examples stand in any order but sorted, N ≥ 2.
+    """
+
+    def measured(x: Data) -> Tensor:
+        return _shuffled_batch(model, _checked(model, x), num_times, generator)
+
+    return in_batches(model, measured, x)
+
+
+def _checked(model: FlowAutoencoder, x: Data) -> Data:
+    """Data as the flow takes them, whose values are what a bound can be said of."""
+    x = model.to_flow(x)
+    model.flow.check(x)
+    return x
+
+
+def _bound_of_batch(
+    model: FlowAutoencoder, x: Data, n: int | None, num_times: int, generator: Generator | None
+) -> NLLBound:
+    shared, kl = _shared_code(model, x, generator)
+    losses = []
+    for t in stratified_times(count(x), num_times, generator, model.device):
+        if n is not None:
+            step = (t * n).long()
+            t = step / n
+        theta, z, s = _step(model, x, t, shared, generator)
+        out = model.output_distribution(theta, z, t, s)
+        losses.append(
+            model.flow.loss_continuous_time(x, out, t)
+            if n is None
+            else model.flow.loss_discrete_time(x, out, 1 + step, n, generator=generator)
+        )
+    end = torch.ones_like(t)
+    theta, z, s = _step(model, x, end, shared, generator)
+    out = model.output_distribution(theta, z, end, s)
+    model.flow.check_output(out)
+    transmission = torch.stack(losses).mean(0)
+    reconstruction = model.flow.reconstruction_loss(x, out)
+    return NLLBound(model.flow.prior_loss(x), transmission, reconstruction, kl)
+
+
+def _shuffled_batch(
+    model: FlowAutoencoder, x: Data, num_times: int, generator: Generator | None
+) -> Tensor:
+    shared, _ = _shared_code(model, x, generator)
+    differences = []
+    for t in stratified_times(count(x), num_times, generator, model.device):
+        theta, z, s = _step(model, x, t, shared, generator)
+        true, shuffled = (
+            model.flow.loss_continuous_time(x, model.output_distribution(theta, code, t, s), t)
+            for code in (z, z.roll(1, 0))
+        )
+        differences.append(shuffled - true)
+    return torch.stack(differences).mean(0)
+
+
+def _shared_code(
+    model: FlowAutoencoder, x: Data, generator: Generator | None
+) -> tuple[Tensor | None, Tensor]:
+    """Return the code (B, d) that serves all times, None where each has its own; its rate.
+
+    x: as the flow takes them.
+    """
+    free = torch.zeros(count(x), device=model.device)
+    if model.encoder is None:
+        return model.no_code(len(free)), free
+    if model.method.code_time == "same":
+        return None, free
+    posterior = model.encode(x, torch.ones_like(free), generator)
+    return sample_code(posterior, generator), rate(posterior)
+
+
+def _step(
+    model: FlowAutoencoder,
+    x: Data,
+    t: Tensor,
+    shared: Tensor | None,
+    generator: Generator | None,
+) -> tuple[Theta, Tensor, Tensor]:
+    """Return θ_t ~ p_F(θ | x; t), the code that goes with it, and the code's time."""
+    theta = model.flow.sample_theta(x, t, generator=generator)
+    if shared is not None:
+        return theta, shared, torch.ones_like(t)
+    of_data = model.method.code == "x_t"
+    posterior = model.encode(x, t) if of_data else model.encode_theta(theta, t)
+    return theta, sample_code(posterior, generator), t

@@ -1,0 +1,43 @@
+"""The way from data to codes: in batches, on the model's device, and back on the CPU."""
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Normal
+
+from paramrel.data.fields import Data, count
+from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.batches import in_batches
+
+
+def posterior(
+    model: FlowAutoencoder, x: Data, s: float = 1.0, generator: Generator | None = None
+) -> Normal:
+    """Return q(z | θ_s, s), (N, d), of examples x with θ_s drawn anew; its scale may be 0.
+
+    x: (N, ...) on any device or on disk: a tensor, a dict of fields, `Examples` or `Fields`.
+    generator: on the model's device; by default of seed 0. Raises ValueError without a code.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> posterior(model, paramrel.load_dataset("digits").test.x).mean.shape
+    torch.Size([360, 10])
+    """
+    generator = generator or model.generator(0)
+
+    def encoded(x: Data) -> dict[str, Tensor]:
+        code = model.encode(x, torch.full((count(x),), s, device=model.device), generator)
+        return {"loc": code.mean, "scale": code.stddev}
+
+    return Normal(**in_batches(model, encoded, x), validate_args=False)
+
+
+def mean_code(
+    model: FlowAutoencoder, x: Data, s: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Return the mean (N, d) of `posterior`.
+
+    A model without a code returns the constant that its decoder is given.
+    """
+    if model.encoder is None:
+        return model.no_code(count(x)).cpu()
+    return posterior(model, x, s, generator).mean
