@@ -6,7 +6,7 @@ from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -37,7 +37,7 @@ from paramrel.models.config import (
 )
 from paramrel.models.methods import METHODS
 from paramrel.networks.blocks import lowest_size
-from paramrel.study.paths import PLAIN, require_one_clone, study_root
+from paramrel.study.paths import PLAIN, require_one_clone, stem, study_root
 from paramrel.study.plain_yaml import read_yaml
 from paramrel.training.config import TrainParams
 
@@ -173,6 +173,21 @@ class StudyParams(Params):
             if few > many:
                 raise ValueError(f"{part} = {few} is more than {whole} = {many}; lower it")
         return self
+
+
+class Cell(NamedTuple):
+    """What a run is made of."""
+
+    dataset: str
+    method: str
+    seed: int
+    model: ModelParams
+    train: TrainParams
+
+    @property
+    def place(self) -> Path:
+        """Where it lies below a folder of runs."""
+        return Path(stem(self.dataset), f"{self.method}-{self.seed}")
 
 
 GRIDS = tuple(n for n, f in StudyParams.model_fields.items() if f.annotation is AblationParams)
