@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 # A command imports what it needs when it runs: dvc.yaml's stages depend on no more than that.
-from paramrel.study.params import GRIDS, load_params
+from paramrel.study.params import GRIDS, Cell, load_params
 from paramrel.study.paths import study_root
 from paramrel.study.studies import own_values, studies, use_study
 
@@ -31,12 +31,14 @@ def train(wanted: argparse.Namespace) -> None:
     """Train one run with the numbers of params.yaml and keep it."""
     from torch import distributed
 
-    from paramrel.study.runs import Cell, train_once
+    from paramrel.study.durations import tell_duration
+    from paramrel.study.runs import train_once
     from paramrel.training.devices import limit_threads
 
     params = load_params()
     limit_threads(params.threads)
     cell = Cell(wanted.dataset, wanted.method, wanted.seed, params.model, params.train)
+    tell_duration([cell])
     train_once(cell, wanted.out or params.results / "runs" / cell.place)
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()

@@ -9,9 +9,10 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from paramrel.study.params import StudyParams
+from paramrel.study.durations import tell_duration
+from paramrel.study.params import Cell, StudyParams
 from paramrel.study.paths import stem
-from paramrel.study.runs import Cell, train_once
+from paramrel.study.runs import train_once
 from paramrel.training.devices import limit_threads
 
 
@@ -32,6 +33,8 @@ def train_all(cells: dict[str, Cell], params: StudyParams, folder: Path) -> None
     for old in folder.glob("*"):
         if old.name not in cells:
             shutil.rmtree(old)
+    missing = [cell for name, cell in cells.items() if not (folder / name).is_dir()]
+    tell_duration(missing, params.processes)
     trained = Parallel(params.processes, return_as="generator_unordered")(
         delayed(_train)(cell, folder / name, params.threads) for name, cell in cells.items()
     )

@@ -3,9 +3,8 @@
 from itertools import islice, product
 
 from paramrel.runs.record import PLACE, fingerprint
-from paramrel.study.params import AblationParams, StudyParams
+from paramrel.study.params import AblationParams, Cell, StudyParams
 from paramrel.study.paths import stem
-from paramrel.study.runs import Cell
 
 
 def short_cells(

@@ -11,8 +11,8 @@ from paramrel.measures.evaluation import Row, evaluate
 from paramrel.runs.run import Run
 from paramrel.runs.train import train_run
 from paramrel.study.cells import cell_name, long_cells, short_cells
-from paramrel.study.params import AblationParams, StudyParams
-from paramrel.study.runs import Cell, read_run
+from paramrel.study.params import AblationParams, Cell, StudyParams
+from paramrel.study.runs import read_run
 from paramrel.training.devices import limit_threads
 
 

@@ -6,7 +6,7 @@ from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from paramrel.data import DATASETS
-from paramrel.data.sets.image_folder import PREFIX
+from paramrel.data import DATASETS, check_name, is_source
 from paramrel.measures.config import (
     DisentangleParams,
     EvaluateParams,
@@ -38,7 +37,7 @@ from paramrel.models.config import (
 )
 from paramrel.models.methods import METHODS
 from paramrel.networks.blocks import lowest_size
-from paramrel.study.paths import PLAIN, require_one_clone, study_root
+from paramrel.study.paths import PLAIN, require_one_clone, stem, study_root
 from paramrel.study.plain_yaml import read_yaml
 from paramrel.training.config import TrainParams
 
@@ -46,7 +45,7 @@ T = TypeVar("T")
 
 
 def _source(name: str) -> str:
-    return name if name.startswith(PREFIX) else one_of(DATASETS).func(name)
+    return check_name(name) if is_source(name) else one_of(DATASETS).func(name)
 
 
 def _plain_source(name: str) -> str:
@@ -54,8 +53,8 @@ def _plain_source(name: str) -> str:
     if not PLAIN.fullmatch(_source(name)):
         raise ValueError(
             "not a folder beside params.yaml with a name of letters, digits, '.', '_' and '-'; "
-            f"link yours there and write {PREFIX}NAME,size=16, or give it to the notebooks: "
-            f"-p dataset {PREFIX}PATH,size=16"
+            "link yours there and write image_folder:NAME,size=16, or give it to the notebooks: "
+            "-p dataset image_folder:PATH,size=16"
         )
     return name
 
@@ -155,7 +154,7 @@ class StudyParams(Params):
         """Find what no single number shows, before any work."""
         grids = (*self.grids, self.ablation, self.code_time)
         for name in {name: None for grid in grids for name in grid.datasets}:
-            if name.startswith(PREFIX):  # its images say more when they are prepared
+            if is_source(name):  # its images say more when they are prepared
                 continue
             source, reading = DATASETS[name]
             if len(source.shape) == 3 and reading.kind != "mixed":
@@ -174,6 +173,21 @@ class StudyParams(Params):
             if few > many:
                 raise ValueError(f"{part} = {few} is more than {whole} = {many}; lower it")
         return self
+
+
+class Cell(NamedTuple):
+    """What a run is made of."""
+
+    dataset: str
+    method: str
+    seed: int
+    model: ModelParams
+    train: TrainParams
+
+    @property
+    def place(self) -> Path:
+        """Where it lies below a folder of runs."""
+        return Path(stem(self.dataset), f"{self.method}-{self.seed}")
 
 
 GRIDS = tuple(n for n, f in StudyParams.model_fields.items() if f.annotation is AblationParams)

@@ -3,37 +3,20 @@
 from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 from lightning_fabric.utilities import rank_zero_only
 from tqdm import tqdm
 
 from paramrel.data import load_dataset
-from paramrel.models.config import ModelParams
 from paramrel.runs.record import recipe, resume_folder
 from paramrel.runs.run import Run, is_saved, load_run, save_run
 from paramrel.runs.train import train_run
-from paramrel.study.params import StudyParams
-from paramrel.study.paths import require_writable, stem
+from paramrel.study.durations import tell_duration
+from paramrel.study.params import Cell, StudyParams
+from paramrel.study.paths import require_writable
 from paramrel.study.results import read_json, read_table, write_table
 from paramrel.training.checkpoint import Checkpoints
-from paramrel.training.config import TrainParams
-
-
-class Cell(NamedTuple):
-    """What a run is made of."""
-
-    dataset: str
-    method: str
-    seed: int
-    model: ModelParams
-    train: TrainParams
-
-    @property
-    def place(self) -> Path:
-        """Where it lies below a folder of runs."""
-        return Path(stem(self.dataset), f"{self.method}-{self.seed}")
 
 
 def train_once(cell: Cell, folder: str | Path, progress: bool = True) -> tuple[Run, pd.DataFrame]:
@@ -107,5 +90,6 @@ def load_or_train(
         return read_runs(dataset, methods, seeds, folder)
     short = params.train.model_copy(update={"steps": steps or params.train.steps, "evaluations": 1})
     cells = [Cell(dataset, *cell, params.model, short) for cell in product(methods, seeds)]
+    tell_duration(cells)
     bar = tqdm(cells, f"trainings on {dataset}", disable=len(cells) == 1)
     return [train_run(*cell)[0] for cell in bar]

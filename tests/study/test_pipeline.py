@@ -25,6 +25,7 @@ PLUMBING = {
     "__main__.py": "reads the command line",
     "measures/config.py": "checks numbers that a stage names by itself, as `params`",
     "study/asked.py": "checks parameters of notebooks, which dvc.yaml states",
+    "study/durations.py": "says how long trainings will take",
     "study/notebooks.py": "strips and cleans notebooks",
     "study/params.py": "checks params.yaml, which a stage names by itself",
     "study/paths.py": "names files",

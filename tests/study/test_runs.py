@@ -9,10 +9,9 @@ from paramrel.models.config import ModelParams
 from paramrel.runs.record import weights_hash
 from paramrel.runs.run import load_run
 from paramrel.study import runs
-from paramrel.study.params import load_params
+from paramrel.study.params import Cell, load_params
 from paramrel.study.results import write_json
 from paramrel.study.runs import (
-    Cell,
     load_or_train,
     read_measured,
     read_runs,
