@@ -85,7 +85,7 @@ def test_the_runs_of_a_data_set_are_read_by_their_names_and_no_others(tmp_path, 
     assert read.key == "digits-bfn-0"
     write_json({"n_test": 360}, "measured/bfn-0.json")
     assert read_measured([read], "measured") == {"digits-bfn-0": {"n_test": 360}}
-    with pytest.raises(FileNotFoundError, match=f"{tmp_path}.*ae-0.*`dvc repro` trains it"):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path}.*ae-0.*`dvc repro` trains"):
         read_runs("digits", ["ae"], [0], "runs/digits")
     with pytest.raises(ValueError, match=f"{tmp_path}.* is a run on digits, not on scenes"):
         read_runs("scenes", ["bfn"], [0], "runs/digits")
