@@ -28,7 +28,7 @@ from paramrel.data import Dataset, load_dataset
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model, cost_table
 from paramrel.models.config import ModelParams
-from paramrel.networks import kernels
+from paramrel.networks.norm_silu import kernel
 from paramrel.training.devices import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
@@ -81,13 +81,13 @@ def training_step(
 
 @contextmanager
 def _norm(compiled: bool) -> Iterator[None]:
-    library = kernels.library
+    library = kernel.library
     if not compiled:
-        kernels.library = lambda: None
+        kernel.library = lambda: None
     try:
         yield
     finally:
-        kernels.library = library
+        kernel.library = library
 
 
 def convolutions(model: FlowAutoencoder, x: Tensor) -> Callable[[], None]:

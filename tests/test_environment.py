@@ -14,6 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NEEDED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["study"]]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 LINES = (ROOT / "requirements.txt").read_text().splitlines()
 LOCK = {canonicalize_name(name): version for name, version in (s.split("==") for s in LINES)}
@@ -28,7 +29,7 @@ def is_cuda(name: str) -> bool:
 def closure(python: str) -> set[str]:
     """Return all that the project needs under this Python, by what the installed packages say."""
     environment = {**LINUX, "python_version": python, "python_full_version": f"{python}.9"}
-    todo = [Requirement(line) for line in PROJECT["dependencies"]]
+    todo = [Requirement(line) for line in NEEDED]
     seen: set[tuple[str, str]] = set()
     while todo:
         requirement = todo.pop()
@@ -50,7 +51,7 @@ def test_the_lock_is_a_sorted_list_of_exact_registry_versions():
     assert len(LOCK) == len(LINES)
 
 
-@pytest.mark.parametrize("line", PROJECT["dependencies"])
+@pytest.mark.parametrize("line", NEEDED)
 def test_every_requirement_is_met_by_its_pin(line):
     requirement = Requirement(line)
     assert requirement.specifier, "a range has a lower bound"

@@ -20,12 +20,22 @@ def main(words: list[str] | None = None) -> None:
         if arguments.command == "prepare":
             _prepare(arguments.name, arguments.record)
         elif arguments.command == "write-digits":
-            print(write_digits(arguments.folder))
+            _print(str(write_digits(arguments.folder)))
         else:
             with pd.option_context("display.width", None, "display.max_columns", None):
-                print(list_datasets().to_string(index=False))
-    except (ValueError, OSError) as error:
+                _print(list_datasets().to_string(index=False))
+    except (ValueError, OSError, ImportError) as error:
         sys.exit(str(error))
+
+
+def _print(text: str) -> None:
+    """Print a text with the signs that the terminal has."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("×", "x").encode(encoding, "replace").decode(encoding)
+    print(text)
 
 
 def _prepare(name: str, path: Path | None) -> None:

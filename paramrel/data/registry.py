@@ -1,6 +1,8 @@
 """The data sets by name: one entry is a source and a reading of its levels."""
 
+import sys
 from difflib import get_close_matches
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -73,12 +75,14 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
     """Load a data set of the registry, or `image_folder:PATH` with the options named there.
 
     root: the folder of the files; by default PARAMREL_DATA, and for the digits see `digits_file`.
-    What is missing is downloaded, drawn and prepared first.
+    The PATH of one's own images is relative to the working folder. What is missing is downloaded,
+    drawn and prepared first.
 
     Raises ValueError for an unknown name or a damaged file, OSError (of it FileNotFoundError) for
     a file that is missing, can't be read or can't be downloaded.
     """
-    source, reading = find(name, root)
+    source, reading = find(name)
+    _tell(name, source.remark)
     if source is DIGITS:
         path = digits_file(root)
         stored = in_memory(DIGITS.read(path), path)
@@ -112,7 +116,7 @@ def from_folder(
 ) -> Dataset:
     """Return a data set of the images in a folder, as `load_dataset("image_folder:PATH")` does.
 
-    Folders in it are classes, or parts such as `train` and `test`; see `image_folder_source`.
+    Folders in it are classes, or parts such as `train` and `test`; see `read_tree`.
     size: pixels of both sides; crop: "center" cuts the largest centred square out first, "none"
     squeezes instead. Raises what `load_dataset` raises.
 
@@ -137,7 +141,8 @@ def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, obje
 
     Raises what `load_dataset` raises.
     """
-    source, _ = find(name, root)
+    source, _ = find(name)
+    _tell(name, source.remark)
     if source is not DIGITS:
         return prepare(source, data_folder(root))
     path = digits_file(root)
@@ -146,14 +151,21 @@ def prepare_dataset(name: str, root: str | Path | None = None) -> dict[str, obje
     return {"content": sha256(path.read_bytes()).hexdigest(), **counts}
 
 
-def find(name: str, root: str | Path | None = None) -> Entry:
+@cache
+def _tell(name: str, remark: str) -> None:
+    """Say once a process what is to be known of a source."""
+    if remark:
+        print(f"{name}: {remark}", file=sys.stderr)
+
+
+def find(name: str) -> Entry:
     """Return the source and the reading that a name stands for.
 
     Raises ValueError for an unknown name, with the nearest known one.
     """
     check_name(name)
     if is_source(name):
-        return image_folder_source(name, data_folder(root)), Reading("discretized", 255)
+        return image_folder_source(name), Reading("discretized", 255)
     return DATASETS[name]
 
 

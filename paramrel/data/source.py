@@ -36,7 +36,7 @@ class Source:
 
     read: takes the paths of the files; shares: of the undecided examples that go to each part;
     render: draws levels from the factors' values where the stored examples aren't a table of all;
-    version: changes whenever `read` gives other examples.
+    version: changes whenever `read` gives other examples; remark: what whoever loads it is told.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Source:
     render: Render | None = None
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
     version: str = "1"
+    remark: str = ""
 
 
 @contextmanager

@@ -65,7 +65,9 @@ def from_dataframe(
         levels={c: len(coded[c].categories) for c in coded},
         name=name,
     )
-    return replace(data, scales=scales, categories={c: tuple(coded[c].categories) for c in coded})
+    return replace(
+        data, scales=scales, categories={c: tuple(coded[c].categories.tolist()) for c in coded}
+    )
 
 
 def _check(df: pd.DataFrame, kinds: dict[str, str]) -> None:

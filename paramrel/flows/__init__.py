@@ -1,12 +1,15 @@
 """How θ moves: a flow per kind of data. No network in here."""
 
+from .bayesian import BayesianFlow
 from .categorical import CategoricalFlow
-from .diffusion import DiffusionFlow
-from .discretized import DiscretizedFlow, DiscretizedNormal, bin_centers, bin_index
+from .diffusion import BinaryDiffusionFlow, DiffusionFlow
+from .discretized import DiscretizedFlow
+from .discretized_normal import DiscretizedNormal, bin_centers, bin_index
 from .distributions import PointMass, draw
 from .flow import Flow
 from .gaussian import GaussianFlow
-from .mixed import MixedFlow, MixedTheta
+from .mixed import MixedFlow
+from .mixed_theta import MixedTheta
 from .one_shot import OneShotFlow
 from .schedules import (
     AccuracySchedule,
@@ -15,9 +18,12 @@ from .schedules import (
     VariancePreservingAccuracy,
 )
 from .theta import CategoricalTheta, GaussianTheta, Theta
+from .values import check_steps, check_times
 
 __all__ = [
     "AccuracySchedule",
+    "BayesianFlow",
+    "BinaryDiffusionFlow",
     "CategoricalFlow",
     "CategoricalTheta",
     "DiffusionFlow",
@@ -36,5 +42,7 @@ __all__ = [
     "VariancePreservingAccuracy",
     "bin_centers",
     "bin_index",
+    "check_steps",
+    "check_times",
     "draw",
 ]

@@ -1,19 +1,21 @@
 """Bayesian flow for categorical data, binary pixels among them (Graves et al. 2023, section 6)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn.functional import one_hot
 
-from . import checks
+from . import checks, values
+from .bayesian import BayesianFlow
 from .distributions import draw
-from .flow import Flow
 from .schedules import QuadraticAccuracy
 from .tensors import kl_to_mixture, probabilities, spread, sum_over_data
 from .theta import CategoricalTheta
 
 
-class CategoricalFlow(Flow):
+class CategoricalFlow(BayesianFlow):
     """Flow of x in 0..K-1: θ are logits, starting at 0 (Graves et al., section 6).
 
     x: integers (B, ...), or soft labels (B, ..., K), floats that sum to 1. A soft label stands
@@ -26,6 +28,23 @@ class CategoricalFlow(Flow):
         self.num_classes = num_classes
         self.num_inputs = 1 if num_classes == 2 else num_classes
         self.num_outputs = num_classes
+
+    def check(self, x: Tensor) -> None:
+        """x must be classes in 0..K-1, or soft labels that sum to 1."""
+        values.check_labels(x, self.num_classes)
+
+    def check_theta(self, theta: CategoricalTheta, eta: float) -> None:
+        """Logits may be those of any accuracy."""
+
+    def finite(self, out: Categorical) -> Tensor:
+        """Whether the probabilities are: ()."""
+        return out.probs.isfinite().all()
+
+    def from_data(self, x: Tensor) -> Tensor:
+        return x
+
+    def to_data(self, x: Tensor) -> Tensor:
+        return x
 
     def prior(
         self, shape: tuple[int, ...], device=None, generator: Generator | None = None
@@ -47,9 +66,74 @@ class CategoricalFlow(Flow):
     ) -> CategoricalTheta:
         """θ after observing y (B, ..., K): logits + y, whatever the accuracy alpha (eq. 171)."""
         checks.check_shape("y", y, theta.logits.shape)
-        checks.check_finite("y", y)
         checks.check_accuracy(alpha, y.shape[:-1])
-        return CategoricalTheta(theta.logits + y)
+        return self.add(theta, self.told(y, alpha), alpha)
+
+    def natural(self, theta: CategoricalTheta) -> Tensor:
+        """ζ: the logits, (B, ..., K)."""
+        return theta.logits
+
+    def theta_of(self, zeta: Tensor, beta: float) -> CategoricalTheta:
+        """Logits ζ, whatever β."""
+        return CategoricalTheta(zeta)
+
+    def add(self, theta: CategoricalTheta, told: Tensor, alpha: float | Tensor) -> CategoricalTheta:
+        """Logits + told."""
+        return CategoricalTheta(theta.logits + told)
+
+    def told(self, y: Tensor, alpha: float | Tensor) -> Tensor:
+        """y itself."""
+        return y
+
+    def noise_scale(self, beta: float) -> float:
+        """√(Kβ)."""
+        return (self.num_classes * beta) ** 0.5
+
+    def statistic(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """u = K e_x - 1: (B, ..., K)."""
+        return self.num_classes * one_hot(x, self.num_classes).to(dtype) - 1
+
+    def expected_statistic(self, out: Categorical) -> Tensor:
+        """û = K p_O - 1: (B, ..., K)."""
+        return self.num_classes * out.probs - 1
+
+    def draw_noise(
+        self, shape: tuple[int, ...], device=None, generator: Generator | None = None
+    ) -> Tensor:
+        """Standard normal (*shape, K)."""
+        return super().draw_noise((*shape, self.num_classes), device, generator)
+
+    def centred(self, zeta: Tensor) -> Tensor:
+        """Logits without their mean over the classes: what all of them share says nothing."""
+        return zeta - zeta.mean(-1, keepdim=True)
+
+    def extrapolation(self, last: float, now: float, end: float, stochastic: bool) -> float:
+        """û is linear in √β, as in BFN-Solver2 and SDE-BFN-Solver2."""
+        if stochastic:
+            return (end - now) / (now - last) * (2 * end + now) / (end + now) / 3
+        return (end - now) / (now - last) / 2
+
+    def error(self, x: Tensor, again: Tensor) -> Tensor:
+        """The share of wrong classes: (B,)."""
+        return (x != again).float().reshape(len(x), -1).mean(1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """e_x: (J, ..., K)."""
+        return one_hot(x, self.num_classes).double()
+
+    def output_of(self, features: Tensor) -> Categorical:
+        """Classes with these probabilities (B, ..., K)."""
+        return Categorical(logits=features.log(), validate_args=False)
+
+    def log_likelihood(self, x: Tensor) -> Callable[[CategoricalTheta], Tensor]:
+        """ln N(ζ; βu, βKI): ζ·e_x and a constant."""
+        labels = self.features(x).flatten(1).T
+        return lambda theta: theta.logits.double().flatten(1) @ labels
+
+    def outcomes(self, out: Categorical) -> tuple[Tensor, Tensor]:
+        """The centres of K equal parts of [-1, 1]; of two classes, -1 and 1: (B, ..., K)."""
+        numbers = torch.linspace(-1, 1, self.num_classes, device=out.probs.device)
+        return numbers.expand_as(out.probs), out.probs
 
     def sender(self, x: Tensor, alpha: float | Tensor) -> Independent:
         """p_S(y|x; α) = N(α(K e_x - 1), αK I), one K-vector y per variable (eq. 157)."""
@@ -64,7 +148,9 @@ class CategoricalFlow(Flow):
         """
         logits = out.logits
         checks.check_accuracy(alpha, logits.shape[:-1], least=torch.finfo(torch.float32).tiny)
-        classes = torch.eye(self.num_classes).to(logits).expand(*logits.shape, -1)
+        classes = (
+            torch.eye(self.num_classes, device=logits.device).to(logits).expand(*logits.shape, -1)
+        )
         alpha = spread(alpha, logits[..., 0]).unsqueeze(-1)
         return MixtureSameFamily(Categorical(logits=logits), self._observation(classes, alpha))
 
@@ -80,9 +166,18 @@ class CategoricalFlow(Flow):
         probs = probabilities(theta.logits)
         return 2 * (probs[..., 1:] if self.num_classes == 2 else probs) - 1
 
+    def certain_input(self, x: Tensor) -> Tensor:
+        """2 e_x - 1 of all classes (*x.shape, K); of class 1 alone (*x.shape, 1) if K = 2.
+
+        Floats are no classes but what is expected of two, between -1 and 1: they stay.
+        """
+        if x.is_floating_point():
+            return x.unsqueeze(-1)
+        return 2.0 * one_hot(x, self.num_classes)[..., -self.num_inputs :] - 1
+
     def output_distribution(self, raw: Tensor, theta: CategoricalTheta, t: Tensor) -> Categorical:
         """Categorical distribution of logits raw (*x.shape, K)."""
-        checks.check_raw(raw, theta.logits.shape)
+        checks.check_shape("raw", raw, theta.logits.shape)
         checks.check_time(t, raw.shape[:-1])
         return self.likelihood(raw.to(theta.logits.dtype))
 
@@ -92,7 +187,8 @@ class CategoricalFlow(Flow):
 
     def variables(self, x: Tensor) -> tuple[int, ...]:
         """The shape (B, ...) of the variables in x, without the classes' axis of soft labels."""
-        return self._one_hot(x).shape[:-1]
+        checks.check_classes(x, self.num_classes)
+        return tuple(x.shape[:-1] if x.is_floating_point() else x.shape)
 
     def sample_output(self, out: Categorical, generator: Generator | None = None) -> Tensor:
         """A draw of x, long (B, ...)."""
@@ -148,6 +244,10 @@ class CategoricalFlow(Flow):
         label = self._one_hot(x, out)
         impossible = label == 0  # its logit may be -inf
         return -sum_over_data(label * out.logits.masked_fill(impossible, 0))
+
+    def nll(self, x: Tensor, out: Categorical) -> Tensor:
+        """-ln p_O(x), nats (B,)."""
+        return self.reconstruction_loss(x, out)
 
     def _one_hot(self, x: Tensor, out: Categorical | None = None) -> Tensor:
         checks.check_classes(x, self.num_classes)

@@ -4,8 +4,8 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from . import checks
-from .discretized import DiscretizedNormal
+from . import checks, values
+from .discretized_normal import DiscretizedNormal, snap
 from .distributions import PointMass
 from .gaussian import GaussianFlow
 from .schedules import VariancePreservingAccuracy
@@ -20,7 +20,6 @@ class DiffusionFlow(GaussianFlow):
     flow, and a step of DDPM's ancestral sampler is a Bayesian update. What differs: the schedule,
     that a network sees x_t instead of μ, that x₀ is standard normal instead of constant, that
     training weighs all times alike in ε, and that x̂ is not clamped.
-    Binary data enter as two bins, x = ±½.
     """
 
     t_min = 0.0  # x₀ already carries the little signal of β(0) > 0
@@ -30,6 +29,18 @@ class DiffusionFlow(GaussianFlow):
             checks.check_count("num_bins", num_bins, 2)
         self.schedule = VariancePreservingAccuracy()
         self.num_bins = num_bins
+
+    def check(self, x: Tensor) -> None:
+        """x must lie in [-1, 1], with bins at their centres."""
+        if self.num_bins is None:
+            values.check_unit_range(x)
+        else:
+            values.check_bins(x, self.num_bins)
+
+    def to_data(self, x: Tensor) -> Tensor:
+        """x clamped to [-1, 1], with bins at their centres."""
+        x = super().to_data(x)
+        return x if self.num_bins is None else snap(x, self.num_bins)
 
     def prior(
         self, shape: tuple[int, ...], device=None, generator: Generator | None = None
@@ -47,7 +58,7 @@ class DiffusionFlow(GaussianFlow):
 
     def output_distribution(self, raw: Tensor, theta: GaussianTheta, t: Tensor) -> PointMass:
         """A point mass at x̂ = (x_t - √(1-ᾱ) ε̂)/√ᾱ; raw: ε̂ (*x.shape, 1)."""
-        checks.check_raw(raw, (*theta.mean.shape, 1))
+        checks.check_shape("raw", raw, (*theta.mean.shape, 1))
         return PointMass(self._denoise(raw[..., 0], theta, t)[0])
 
     def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
@@ -62,21 +73,30 @@ class DiffusionFlow(GaussianFlow):
 
     def prior_loss(self, x: Tensor) -> Tensor:
         """KL(N(√ᾱ x, 1-ᾱ) ‖ N(0, 1)) at t=0, nats per example (B,)."""
-        self._check_data(x)
-        gamma = self.schedule.gamma(0).to(x)
+        checks.check_continuous(x)
+        gamma = self.schedule.gamma(0).to(x.dtype)
         return sum_over_data(gamma * (x.square() - 1) - torch.log1p(-gamma)) / 2
 
     def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
         """-ln N(x; x̂, 1-ᾱ(1)), nats of density per example (B,); of the bin of x with bins."""
         if self.num_bins is None:
             return super().reconstruction_loss(x, out)
-        self._check_data(x)
+        checks.check_continuous(x)
         checks.check_output(out, x.shape)
-        scale = torch.full_like(x, (1 + self.schedule.beta(1)).rsqrt().item())
+        scale = torch.full_like(x, self.final_scale)
         return -sum_over_data(DiscretizedNormal(out.mean, scale, self.num_bins).log_prob(x))
 
-    def _check_data(self, x: Tensor) -> None:
-        if self.num_bins is None:
-            checks.check_continuous(x)
-        else:
-            checks.check_bins(x, self.num_bins)
+
+class BinaryDiffusionFlow(DiffusionFlow):
+    """DDPM of binary data: the classes 0 and 1 enter as the centres -½ and ½ of two bins."""
+
+    def __init__(self):
+        super().__init__(num_bins=2)
+
+    def from_data(self, x: Tensor) -> Tensor:
+        """-½ and ½ of classes; what has entered already stays."""
+        return x if x.is_floating_point() else x - 0.5
+
+    def to_data(self, x: Tensor) -> Tensor:
+        """Class 1 where x is positive; classes stay."""
+        return (x > 0).long() if x.is_floating_point() else x

@@ -32,11 +32,15 @@ class PointMass(Distribution):
 
 
 def draw(distribution: Distribution, generator: Generator | None = None) -> Tensor:
-    """One draw per variable; unlike `Distribution.sample` it takes a generator."""
+    """One draw per variable; unlike `Distribution.sample` it takes a generator.
+
+    A class is the first arrival of exponential times with rates p_k, as in `torch.multinomial`,
+    which also reads back whether all p_k are probabilities.
+    """
     if isinstance(distribution, Categorical):
         probs = distribution.probs.detach()
-        index = torch.multinomial(probs.reshape(-1, probs.shape[-1]), 1, generator=generator)
-        return index.reshape(probs.shape[:-1])
+        times = torch.empty_like(probs, memory_format=torch.contiguous_format)
+        return (probs / times.exponential_(generator=generator)).argmax(-1)
     if isinstance(distribution, Normal | Independent):
         mean, scale = distribution.mean.detach(), distribution.stddev.detach()
         return mean + scale * torch.randn(

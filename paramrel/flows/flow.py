@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 from torch.distributions import Distribution
 
 from .theta import Theta
+from .values import check_flag
 
 
 class Flow(ABC):
@@ -13,12 +14,31 @@ class Flow(ABC):
 
     Shapes: x (B, ...), t (B,) in [0, 1] (t=0 prior, t=1 data) or one time per variable;
     network inputs and outputs have the shape of x and their features on a last axis.
-    All but the OneShotFlow also have schedule, bayesian_update, sender and receiver.
     All losses are nats per example (B,), summed over the data dimensions.
+
+    Methods compare shapes and dtypes, and read no value of a tensor: that would make a GPU wait
+    at each step. `check` reads those of data, once, where they come in.
     """
 
     num_inputs: int  # features per variable of network_input
     num_outputs: int  # features per variable of raw
+    moves: bool  # whether θ says more of x at later times, so that there is something to solve
+
+    @abstractmethod
+    def check(self, x: Tensor) -> None:
+        """Raises ValueError unless the values of x, too, are data of this flow's kind."""
+
+    @abstractmethod
+    def from_data(self, x: Tensor) -> Tensor:
+        """Data as this flow takes them."""
+
+    @abstractmethod
+    def to_data(self, x: Tensor) -> Tensor:
+        """The data next to what this flow made, which may lie between or beyond them."""
+
+    @abstractmethod
+    def variables(self, x: Tensor) -> tuple[int, ...]:
+        """The shape (B, ...) of the variables in x."""
 
     @abstractmethod
     def prior(
@@ -33,6 +53,10 @@ class Flow(ABC):
     @abstractmethod
     def network_input(self, theta: Theta, t: Tensor) -> Tensor:
         """What a network sees of θ: (*x.shape, num_inputs)."""
+
+    @abstractmethod
+    def certain_input(self, x: Tensor) -> Tensor:
+        """The network input of a θ that is certain of x: (*x.shape, num_inputs)."""
 
     @abstractmethod
     def output_distribution(self, raw: Tensor, theta: Theta, t: Tensor) -> Distribution:
@@ -69,6 +93,18 @@ class Flow(ABC):
     @abstractmethod
     def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
         """L_r = -ln p_O(x|θ₁), with `out` at t=1."""
+
+    @abstractmethod
+    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+        """-ln p_O(x) of `out` at any time, nats (B,); NaN where `out` is a point."""
+
+    @abstractmethod
+    def finite(self, out: Distribution) -> Tensor:
+        """Whether an output distribution holds no NaN or infinity: (), on its device."""
+
+    def check_output(self, out: Distribution) -> None:
+        """Raises ValueError unless an output distribution is finite."""
+        check_flag("the output distribution", self.finite(out))
 
     def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
         """What training minimises; the L_∞ integrand unless a flow says otherwise."""

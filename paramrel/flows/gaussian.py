@@ -1,20 +1,22 @@
 """Bayesian flow for continuous data (Graves et al. 2023, section 4)."""
 
 import math
+from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution, Normal
 
-from . import checks
+from . import checks, values
+from .bayesian import BayesianFlow
 from .distributions import PointMass, draw
-from .flow import Flow
 from .schedules import ExponentialAccuracy
 from .tensors import clamp, spread, sum_over_data
 from .theta import GaussianTheta
 
 
-class GaussianFlow(Flow):
+class GaussianFlow(BayesianFlow):
     """Flow of x in [-1, 1]: θ = (mean, precision), starting at (0, 1) (Graves et al., section 4).
 
     A network predicts the noise ε of the mean μ = γx + √(γ(1-γ)) ε.
@@ -27,6 +29,35 @@ class GaussianFlow(Flow):
 
     def __init__(self, sigma_1: float = 0.02):
         self.schedule = ExponentialAccuracy(sigma_1)
+
+    @cached_property
+    def final_scale(self) -> float:
+        """The standard deviation 1/√(1 + β(1)) of what θ₁ leaves open of x."""
+        return (1 + self.schedule.beta(1)).rsqrt().item()
+
+    def check(self, x: Tensor) -> None:
+        """x must be finite and lie in [-1, 1]."""
+        values.check_unit_range(x)
+
+    def check_theta(self, theta: GaussianTheta, eta: float) -> None:
+        """The precision of θ must be 1 + β(η)."""
+        precision = 1 + self.beta(eta)
+        span = torch.stack(theta.precision.aminmax()).tolist()
+        if max(abs(value / precision - 1) for value in span) > 1e-3:
+            raise ValueError(
+                f"theta has precisions in {span}, at eta = {eta} all are {precision:.6g}"
+            )
+
+    def finite(self, out: Distribution) -> Tensor:
+        """Whether the mean is: ()."""
+        return out.mean.isfinite().all()
+
+    def from_data(self, x: Tensor) -> Tensor:
+        return x
+
+    def to_data(self, x: Tensor) -> Tensor:
+        """x clamped to [-1, 1]."""
+        return x.clamp(-1, 1)
 
     def prior(
         self, shape: tuple[int, ...], device=None, generator: Generator | None = None
@@ -53,11 +84,71 @@ class GaussianFlow(Flow):
     ) -> GaussianTheta:
         """θ after observing y with accuracy alpha: a number, (B,), or per variable (eq. 49, 50)."""
         checks.check_shape("y", y, theta.mean.shape)
-        checks.check_finite("y", y)
         checks.check_accuracy(alpha, y.shape)
         alpha = spread(alpha, y)
+        return self.add(theta, self.told(y, alpha), alpha)
+
+    def natural(self, theta: GaussianTheta) -> Tensor:
+        """ζ = precision · mean: (B, ...)."""
+        return theta.precision * theta.mean
+
+    def theta_of(self, zeta: Tensor, beta: float) -> GaussianTheta:
+        """Precision 1 + β, mean ζ / (1 + β)."""
+        precision = 1 + beta
+        ones = zeta.new_ones(len(zeta), *[1] * (zeta.ndim - 1))
+        return GaussianTheta(zeta / precision, precision * ones)
+
+    def add(self, theta: GaussianTheta, told: Tensor, alpha: float | Tensor) -> GaussianTheta:
+        """Precision + α, mean (precision · mean + told) / (precision + α)."""
         precision = theta.precision + alpha
-        return GaussianTheta((theta.precision * theta.mean + alpha * y) / precision, precision)
+        return GaussianTheta((theta.precision * theta.mean + told) / precision, precision)
+
+    def told(self, y: Tensor, alpha: float | Tensor) -> Tensor:
+        """αy."""
+        return alpha * y
+
+    def noise_scale(self, beta: float) -> float:
+        """√β."""
+        return beta**0.5
+
+    def statistic(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """u = x."""
+        return x.to(dtype)
+
+    def expected_statistic(self, out: Distribution) -> Tensor:
+        """û = x̂, the mean of `out`: (B, ...)."""
+        return out.mean
+
+    def extrapolation(self, last: float, now: float, end: float, stochastic: bool) -> float:
+        """û is linear in ½ ln β, as in DPM-Solver++(2M)."""
+        return math.log(end / now) / math.log(now / last) / 2
+
+    def error(self, x: Tensor, again: Tensor) -> Tensor:
+        """The root mean square of the difference: (B,)."""
+        return (x - again).square().reshape(len(x), -1).mean(1).sqrt()
+
+    def features(self, x: Tensor) -> Tensor:
+        """x itself: (J, ...)."""
+        return x.double()
+
+    def output_of(self, features: Tensor) -> Distribution:
+        """The point mass at expected values (B, ...)."""
+        return PointMass(features)
+
+    def log_likelihood(self, x: Tensor) -> Callable[[GaussianTheta], Tensor]:
+        """ln N(ζ; βx, β) with β = precision - 1: ζ·x - β|x|²/2 and a constant."""
+        flat = x.double().flatten(1)
+
+        def of_theta(theta: GaussianTheta) -> Tensor:
+            mean, precision = theta.mean.double(), theta.precision.double()
+            beta = (precision - 1).expand_as(mean)
+            return (precision * mean).flatten(1) @ flat.T - beta.flatten(1) @ flat.square().T / 2
+
+        return of_theta
+
+    def outcomes(self, out: Distribution) -> tuple[Tensor, Tensor]:
+        """The mean alone, (B, ..., 1)."""
+        return out.mean.unsqueeze(-1), torch.ones_like(out.mean).unsqueeze(-1)
 
     def sender(self, x: Tensor, alpha: float | Tensor) -> Normal:
         """p_S(y|x; α) = N(x, 1/α), one per variable."""
@@ -77,12 +168,16 @@ class GaussianFlow(Flow):
         checks.check_time(t, theta.mean.shape)
         return theta.mean.unsqueeze(-1)
 
+    def certain_input(self, x: Tensor) -> Tensor:
+        """x itself: (*x.shape, 1)."""
+        return x.unsqueeze(-1)
+
     def output_distribution(self, raw: Tensor, theta: GaussianTheta, t: Tensor) -> Distribution:
         """A point mass at x̂ = μ/γ - √((1-γ)/γ) ε̂ (eq. 84), clamped; raw: ε̂ (*x.shape, 1).
 
         The clamp to [-1, 1] lets gradients that lead back inside pass, see `tensors.clamp`.
         """
-        checks.check_raw(raw, (*theta.mean.shape, 1))
+        checks.check_shape("raw", raw, (*theta.mean.shape, 1))
         return PointMass(clamp(self._denoise(raw[..., 0], theta, t)[0], -1, 1))
 
     def likelihood(self, raw: Tensor) -> Distribution:
@@ -91,8 +186,8 @@ class GaussianFlow(Flow):
 
     def variables(self, x: Tensor) -> tuple[int, ...]:
         """The shape (B, ...) of the variables in x."""
-        self._check_data(x)
-        return x.shape
+        checks.check_continuous(x)
+        return tuple(x.shape)
 
     def _denoise(self, noise: Tensor, theta: GaussianTheta, t: Tensor) -> tuple[Tensor, ...]:
         """x̂ for a predicted noise, the factor √((1-γ)/γ) of that noise, and where t ≥ t_min."""
@@ -139,18 +234,15 @@ class GaussianFlow(Flow):
 
     def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
         """-ln N(x; x̂, σ₁²), nats of density per example (B,)."""
-        scale = (1 + self.schedule.beta(1)).rsqrt().item()
-        error = self._squared_error(x, out)
+        scale, error = self.final_scale, self._squared_error(x, out)
         return sum_over_data(error / (2 * scale**2) + math.log(scale * math.sqrt(2 * math.pi)))
 
+    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+        """NaN (B,): `out` is a point, which has no probabilities."""
+        return torch.full((len(x),), math.nan, device=x.device)
+
     def _squared_error(self, x: Tensor, out: Distribution) -> Tensor:
-        self._check_data(x)
-        mean = self._expectation(out)
+        checks.check_continuous(x)
+        mean = self.expected_statistic(out)
         checks.check_shape("the mean of out", mean, x.shape)
         return (x - mean).square()
-
-    def _expectation(self, out: Distribution) -> Tensor:
-        return out.mean
-
-    def _check_data(self, x: Tensor) -> None:
-        checks.check_continuous(x)

@@ -21,9 +21,27 @@ class OneShotFlow(Flow):
     zero: their sum counts it once, and training needs no special case.
     """
 
+    moves = False
+
     def __init__(self, data_flow: Flow):
         self.data_flow = data_flow
         self.num_inputs, self.num_outputs = data_flow.num_inputs, data_flow.num_outputs
+
+    def check(self, x: Tensor) -> None:
+        """x must be data of the data's flow."""
+        self.data_flow.check(x)
+
+    def finite(self, out: Distribution) -> Tensor:
+        return self.data_flow.finite(out)
+
+    def from_data(self, x: Tensor) -> Tensor:
+        return self.data_flow.from_data(x)
+
+    def to_data(self, x: Tensor) -> Tensor:
+        return self.data_flow.to_data(x)
+
+    def variables(self, x: Tensor) -> tuple[int, ...]:
+        return self.data_flow.variables(x)
 
     def prior(
         self, shape: tuple[int, ...], device=None, generator: Generator | None = None
@@ -33,7 +51,7 @@ class OneShotFlow(Flow):
 
     def sample_theta(self, x: Tensor, t: Tensor, generator: Generator | None = None) -> Theta:
         """The prior, whatever x and t."""
-        shape = self.data_flow.variables(x)
+        shape = self.variables(x)
         checks.check_time(t, shape)
         return self.prior(shape, x.device)
 
@@ -41,10 +59,14 @@ class OneShotFlow(Flow):
         """A constant: (*x.shape, num_inputs)."""
         return self.data_flow.network_input(theta, t)
 
+    def certain_input(self, x: Tensor) -> Tensor:
+        """That of the data's flow: (*x.shape, num_inputs)."""
+        return self.data_flow.certain_input(x)
+
     def output_distribution(self, raw: Tensor, theta: Theta, t: Tensor) -> Distribution:
         """p_O(x) from raw alone: (*x.shape, num_outputs)."""
         expected = self.network_input(theta, t).shape[:-1]
-        checks.check_raw(raw, (*expected, self.num_outputs))
+        checks.check_shape("raw", raw, (*expected, self.num_outputs))
         return self.data_flow.likelihood(raw)
 
     def sample_output(self, out: Distribution, generator: Generator | None = None) -> Tensor:
@@ -61,7 +83,7 @@ class OneShotFlow(Flow):
 
     def loss_continuous_time(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
         """-ln p_O(x), nats per example (B,)."""
-        checks.check_time(t, self.data_flow.variables(x))
+        checks.check_time(t, self.variables(x))
         return self.data_flow.reconstruction_loss(x, out)
 
     def loss_discrete_time(
@@ -80,3 +102,7 @@ class OneShotFlow(Flow):
     def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
         """Zero (B,): the transmission loss has counted it."""
         return torch.zeros_like(self.data_flow.reconstruction_loss(x, out))
+
+    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+        """That of the data's flow, nats (B,)."""
+        return self.data_flow.nll(x, out)

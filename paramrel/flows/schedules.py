@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .checks import check_number, check_range, check_step
+from .checks import check_number, check_span, check_step
 
 Time = float | Tensor
 
 
 def _time(t: Time) -> Tensor:
-    t = torch.as_tensor(t, dtype=torch.float64)
-    check_range("t", t, 0, 1)
-    return t
+    """t as float64; a number of Python must lie in [0, 1], of a tensor no value is read."""
+    if not isinstance(t, Tensor):
+        check_span("t", t, t, 0, 1)
+    return torch.as_tensor(t, dtype=torch.float64)
 
 
 class AccuracySchedule(ABC):

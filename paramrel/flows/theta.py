@@ -1,14 +1,16 @@
 """θ, the parameters of the input distribution p_I(x|θ), as small typed objects."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
+import torch
 from torch import Tensor
 from torch.distributions import Categorical, Normal
 
 
-class Theta:
+class Theta(ABC):
     """Parameters that travel together."""
 
     def map(self, function: Callable[..., Tensor], *others: Self) -> Self:
@@ -23,6 +25,28 @@ class Theta:
         }
         return replace(self, **tensors)
 
+    @abstractmethod
+    def to_distribution(self) -> Any:
+        """p_I(x|θ), one distribution per variable; of several fields, a dict."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> Any:
+        """The shape (B, ...) of the data that θ speaks of; of several fields, a dict."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype:
+        """The dtype that predictions are made in."""
+
+    @abstractmethod
+    def times(self, t: float) -> Tensor:
+        """The time t for every example: (B,), of the dtype and on the device of θ."""
+
+    def entropy(self) -> Any:
+        """Entropy of p_I per variable, nats: (B, ...) as x; of several fields, a dict."""
+        return self.to_distribution().entropy()
+
 
 @dataclass(frozen=True)
 class GaussianTheta(Theta):
@@ -35,9 +59,16 @@ class GaussianTheta(Theta):
         """p_I(x|θ), one normal distribution per variable."""
         return Normal(self.mean, self.precision.rsqrt().expand_as(self.mean))
 
-    def entropy(self) -> Tensor:
-        """Entropy of p_I per variable, nats: (B, ...) as x."""
-        return self.to_distribution().entropy()
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.mean.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.mean.dtype
+
+    def times(self, t: float) -> Tensor:
+        return self.mean.new_full((len(self.mean),), t)
 
 
 @dataclass(frozen=True)
@@ -50,6 +81,13 @@ class CategoricalTheta(Theta):
         """p_I(x|θ), one categorical distribution per variable."""
         return Categorical(logits=self.logits)
 
-    def entropy(self) -> Tensor:
-        """Entropy of p_I per variable, nats: (B, ...) as x."""
-        return self.to_distribution().entropy()
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.logits.shape[:-1])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.logits.dtype
+
+    def times(self, t: float) -> Tensor:
+        return self.logits.new_full((len(self.logits),), t)

@@ -8,7 +8,11 @@ from paramrel.models.config import Count, Distinct, LogSNR, MethodName, Params, 
 
 
 class EvaluateParams(Params):
-    """How runs are measured."""
+    """How runs are measured.
+
+    >>> EvaluateParams(examples=500).num_times
+    32
+    """
 
     examples: int = Field(2000, ge=20, le=10_000_000)
     num_times: Count = 32

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from torch import Generator, Tensor
 from torch.distributions import Categorical, Distribution
 
-from paramrel.flows import CategoricalFlow, CategoricalTheta, Flow, Theta, bin_centers, draw
+from paramrel.flows import Flow, Theta, bin_centers, check_times, draw
 from paramrel.solvers import Predictor, effective_number
 
 
@@ -29,8 +29,8 @@ def theta_path(flow: Flow, x: Tensor, times: Sequence[float], generator: Generat
 
 def grey(values: Theta | Distribution) -> Tensor:
     """The expected grey value under θ or an output distribution, from 0 (white) to 1 (black)."""
-    if isinstance(values, CategoricalTheta):
-        return values.logits.softmax(-1)[..., 1]
+    if not isinstance(values, Distribution):
+        values = values.to_distribution()
     if not isinstance(values, Categorical):
         return (values.mean + 1) / 2
     bins = values.probs.shape[-1]
@@ -69,21 +69,16 @@ def pixel_message(
     flow: Flow, out: Distribution, x: Tensor, pixel: tuple[int, int], alpha: float
 ) -> Message:
     """The message of accuracy alpha about a pixel (row, column) of x: (1, 1, H, W)."""
-    at = (0, 0, *pixel)
-    if isinstance(flow, CategoricalFlow):
-        return Message(alpha, 2.0 * x[at].item() - 1, np.array([-1.0, 1.0]), out.probs[at].numpy())
-    if isinstance(out, Categorical):
-        weights = out.probs[at]
-        return Message(
-            alpha, x[at].item(), bin_centers(len(weights), weights).numpy(), weights.numpy()
-        )
-    return Message(alpha, x[at].item(), np.array([out.mean[at].item()]), np.ones(1))
+    at, (values, weights) = (0, 0, *pixel), flow.outcomes(out)
+    sent = flow.certain_input(x)[..., -1][at].item()
+    return Message(alpha, sent, values[at].numpy(), weights[at].numpy())
 
 
 def costs(
     flow: Flow, predict: Predictor, x: Tensor, times: Sequence[float], generator: Generator
 ) -> pd.DataFrame:
     """Entropy of p_I per pixel at each time, and nats per image transmitted up to then."""
+    check_times(torch.tensor(times))
     rows = []
     for time in times:
         t = torch.full((len(x),), time)

@@ -7,11 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution, Normal
-from torch.nn.functional import one_hot
 
-from paramrel.data import Variable, Variables
+from paramrel.data import Variables
 from paramrel.data.fields import Data, count, each, leaves, moved
-from paramrel.flows import Flow, Theta, bin_centers, bin_index
+from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import Method
 from paramrel.models.objective import method_weights, mmd, rate
@@ -20,7 +19,7 @@ from paramrel.networks import Packing
 
 Outputs = Distribution | dict[str, Distribution]
 
-LARGEST_LOG_STD = 20.0  # of a code; at γ = 1 nothing else keeps its noise from vanishing
+SMALLEST_LOG_STD = -20.0  # of a code; at γ = 1 nothing else keeps its noise from vanishing
 BATCH_VALUES = 2**18  # of the data, in a batch that is measured or drawn
 
 
@@ -114,14 +113,11 @@ class FlowAutoencoder(nn.Module):
             raise ValueError(
                 f"x holds examples of shape {shape}, but this model is built for {self.data_shape}"
             )
-        x = moved(x, self.device)
-        if self.method.flow != "diffusion":
-            return x
-        return each(lambda part: part if part.is_floating_point() else part - 0.5, x)
+        return self.flow.from_data(moved(x, self.device))
 
     def to_data(self, x: Data) -> Data:
         """Return x from the flow as the data are; x̂ may lie between or beyond them."""
-        return each(_to_data, self.variables, x)
+        return self.flow.to_data(x)
 
     def encode_theta(self, theta: Theta, s: Tensor) -> Normal:
         """Return q(z | θ_s, s), (B, d), from parameters that one already has; s: (B,)."""
@@ -142,20 +138,16 @@ class FlowAutoencoder(nn.Module):
         x = self.to_flow(x)
         s = torch.ones(count(x), device=self.device) if s is None else s
         if self.method.code == "x":
-            return self._posterior(self._features(x), torch.ones_like(s))
+            return self._posterior(self.flow.certain_input(x), torch.ones_like(s))
         if self.method.code == "x_t":
-            return self._posterior(self._features(x), s)
+            return self._posterior(self.flow.certain_input(x), s)
         return self.encode_theta(self.flow.sample_theta(x, s, generator=generator), s)
 
     def _posterior(self, features: Data, s: Tensor) -> Normal:
         mean, log_std = self.encoder(self.packing.pack(features), self.flow.log_snr(s))
-        log_std = log_std.float().clamp(-LARGEST_LOG_STD, LARGEST_LOG_STD)
+        log_std = log_std.float().clamp(min=SMALLEST_LOG_STD)
         std = log_std.exp() if self.method.stochastic else torch.zeros_like(mean.float())
         return Normal(mean.float(), std, validate_args=False)
-
-    def _features(self, x: Data) -> Data:
-        """Data as the network input of a θ that is certain of them: (*x.shape, num_inputs)."""
-        return each(_certain_input, self.variables, x, self.flow.num_inputs)
 
     def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Outputs:
         """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d), t, s: (B,)."""
@@ -241,22 +233,6 @@ def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor
     device = mean.device if generator is None else generator.device
     noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
     return mean + posterior.stddev * noise
-
-
-def _to_data(variable: Variable, x: Tensor) -> Tensor:
-    if not x.is_floating_point():
-        return x
-    if variable.kind == "binary":
-        return (x > 0).long()
-    x, bins = x.clamp(-1, 1), variable.levels
-    return x if bins is None else bin_centers(bins, x)[bin_index(x, bins)]
-
-
-def _certain_input(variable: Variable, x: Tensor, num_inputs: int) -> Tensor:
-    """Values themselves; classes one-hot as −1 and 1, of two classes the second alone."""
-    if x.is_floating_point():
-        return x.unsqueeze(-1)
-    return 2.0 * one_hot(x, variable.levels)[..., -num_inputs:] - 1
 
 
 def _like(mask: Tensor, tensor: Tensor) -> Tensor:

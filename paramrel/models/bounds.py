@@ -56,7 +56,7 @@ def nll_bound(
         raise ValueError(f"this method has no bound on −ln p(x): {model.method.no_bound}")
 
     def measured(x: Data) -> dict[str, Tensor]:
-        return vars(_bound_of_batch(model, model.to_flow(x), n, num_times, generator))
+        return vars(_bound_of_batch(model, _checked(model, x), n, num_times, generator))
 
     return NLLBound(**in_batches(model, measured, x))
 
@@ -71,9 +71,16 @@ def shuffled_code_loss(
     """
 
     def measured(x: Data) -> Tensor:
-        return _shuffled_batch(model, model.to_flow(x), num_times, generator)
+        return _shuffled_batch(model, _checked(model, x), num_times, generator)
 
     return in_batches(model, measured, x)
+
+
+def _checked(model: FlowAutoencoder, x: Data) -> Data:
+    """Data as the flow takes them, whose values are what a bound can be said of."""
+    x = model.to_flow(x)
+    model.flow.check(x)
+    return x
 
 
 def _bound_of_batch(
@@ -95,6 +102,7 @@ def _bound_of_batch(
     end = torch.ones_like(t)
     theta, z, s = _step(model, x, end, shared, generator)
     out = model.output_distribution(theta, z, end, s)
+    model.flow.check_output(out)
     transmission = torch.stack(losses).mean(0)
     reconstruction = model.flow.reconstruction_loss(x, out)
     return NLLBound(model.flow.prior_loss(x), transmission, reconstruction, kl)

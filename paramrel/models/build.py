@@ -1,15 +1,16 @@
 """What a model is put together from: the flow and the networks for a kind of data."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from paramrel.data import Dataset, Variable, Variables
+from paramrel.data import Dataset, Variables
 from paramrel.data.fields import each, leaves
 from paramrel.flows import (
+    BinaryDiffusionFlow,
     CategoricalFlow,
     DiffusionFlow,
     DiscretizedFlow,
@@ -21,7 +22,7 @@ from paramrel.flows import (
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS, Method, get_method
-from paramrel.networks import MLP, Encoder, FlatPacking, ImagePacking, MLPEncoder, Packing, UNet
+from paramrel.networks import Backbone, MLPBackbone, Networks, UNetBackbone
 
 
 def build_model(method: str, variables: Variables, params: ModelParams) -> FlowAutoencoder:
@@ -42,8 +43,8 @@ def build_model(method: str, variables: Variables, params: ModelParams) -> FlowA
             f"variables; choose one of {', '.join(methods_for(variables))}"
         )
     flow = build_flow(row, variables, params)
-    packing, decoder, encoder = build_networks(flow, variables, params, coded=row.code != "none")
-    return FlowAutoencoder(flow, packing, decoder, encoder, row, variables, params)
+    networks = build_networks(flow, variables, params, coded=row.code != "none")
+    return FlowAutoencoder(flow, *networks, row, variables, params)
 
 
 def cost_table(data: Dataset, params: ModelParams, batch: int = 8) -> pd.DataFrame:
@@ -74,55 +75,30 @@ def build_flow(method: Method, variables: Variables, params: ModelParams) -> Flo
         return MixedFlow(each(partial(build_flow, method, params=params), variables))
     kind, levels = variables.kind, variables.levels
     if method.flow == "diffusion":
-        return DiffusionFlow(num_bins=levels)
-    if kind in ("binary", "categorical"):
-        # Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes
-        flow = CategoricalFlow(num_classes=levels, beta_1=2 * params.beta_1 / levels)
-    elif kind == "discretized":
-        flow = DiscretizedFlow(num_bins=levels, sigma_1=params.sigma_1)
-    else:
-        flow = GaussianFlow(sigma_1=params.sigma_1)
+        return BinaryDiffusionFlow() if kind == "binary" else DiffusionFlow(levels)
+    flow = BAYESIAN[kind](levels, params)
     return OneShotFlow(flow) if method.flow == "one_shot" else flow
 
 
-def build_networks(
-    flow: Flow, variables: Variables, params: ModelParams, coded: bool
-) -> tuple[Packing, nn.Module, nn.Module | None]:
-    """Return packing, decoder and, if coded, encoder: convolutions for images, MLPs for the rest.
-
-    A record is a vector of all its fields, with an image among them flattened.
-    """
-    of_image = isinstance(variables, Variable) and len(variables.shape) == 3
-    networks = _image_networks if of_image else _flat_networks
-    return networks(flow, variables, params, coded)
+def _of_classes(levels: int, params: ModelParams) -> CategoricalFlow:
+    """Kβ₁ says how certain θ₁ is: params.beta_1 is that of two classes."""
+    return CategoricalFlow(num_classes=levels, beta_1=2 * params.beta_1 / levels)
 
 
-def _image_networks(
-    flow: Flow, variable: Variable, params: ModelParams, coded: bool
-) -> tuple[ImagePacking, UNet, Encoder | None]:
-    packing = ImagePacking(variable.shape[0])
-    inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
-    shape = dict(
-        image_size=tuple(variable.shape[1:]),
-        code_dim=params.code_dim,
-        channels=params.channels,
-        embedding=params.embedding,
-    )
-    decoder = UNet(inputs, outputs, **shape, blocks=params.blocks, conditioning=params.conditioning)
-    return packing, decoder, Encoder(inputs, **shape) if coded else None
+# The Bayesian flow of each kind of data, from its levels and the parameters.
+BAYESIAN: dict[str, Callable[[int | None, ModelParams], Flow]] = {
+    "binary": _of_classes,
+    "categorical": _of_classes,
+    "discretized": lambda levels, params: DiscretizedFlow(levels, params.sigma_1),
+    "continuous": lambda _, params: GaussianFlow(params.sigma_1),
+}
+
+# The first that takes the data is the model's.
+BACKBONES: dict[str, Backbone] = {"unet": UNetBackbone(), "mlp": MLPBackbone()}
 
 
-def _flat_networks(
-    flow: Flow, variables: Variables, params: ModelParams, coded: bool
-) -> tuple[FlatPacking, MLP, MLPEncoder | None]:
-    shapes = each(lambda variable: tuple(variable.shape), variables)
-    packing = FlatPacking(shapes, flow.num_outputs)
-    inputs, outputs = packing.size(flow.num_inputs), packing.size(flow.num_outputs)
-    shape = dict(
-        code_dim=params.code_dim,
-        width=params.mlp_width,
-        blocks=params.mlp_blocks,
-        embedding=params.embedding,
-    )
-    decoder = MLP(inputs, outputs, **shape, conditioning=params.conditioning)
-    return packing, decoder, MLPEncoder(inputs, **shape) if coded else None
+def build_networks(flow: Flow, variables: Variables, params: ModelParams, coded: bool) -> Networks:
+    """Return packing, decoder and, if coded, encoder of the first backbone that takes the data."""
+    shape = each(lambda variable: tuple(variable.shape), variables)
+    backbone = next(backbone for backbone in BACKBONES.values() if backbone.takes(shape))
+    return backbone.networks(shape, flow.num_inputs, flow.num_outputs, params, coded)

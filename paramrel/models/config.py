@@ -2,19 +2,21 @@
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from paramrel.models.methods import METHODS
+from paramrel.networks.conditioning import CONDITIONING
 
 T = TypeVar("T")
 
@@ -92,7 +94,11 @@ class Params(BaseModel):
 
 
 class ModelParams(Params):
-    """The numbers that define a model; params.yaml says what each is."""
+    """The numbers that define a model; params.yaml says what each is.
+
+    >>> ModelParams(code_dim=32).sigma_1
+    0.02
+    """
 
     code_dim: Size = 10
     channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (16, 32)
@@ -100,7 +106,7 @@ class ModelParams(Params):
     mlp_width: Width = 128
     mlp_blocks: int = Field(3, ge=1, le=50)
     embedding: Size = 128
-    conditioning: Literal["adagn", "input_add", "cross_attention"] = "adagn"
+    conditioning: Annotated[str, one_of(CONDITIONING)] = "adagn"
     beta_1: float = Field(9.0, gt=0, le=1e4)
     sigma_1: float = Field(0.02, ge=1e-4, lt=1)
     gamma: Gamma = 0.9
@@ -116,3 +122,13 @@ class ModelParams(Params):
                 "for each resolution"
             )
         return self
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong with parameters, each in one sentence."""
+    found = error.errors()
+    places = [".".join(map(str, fault["loc"])) for fault in found]
+    return "; ".join(
+        f"{place} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+        for place, fault in zip(places, found, strict=True)
+    )

@@ -1,18 +1,23 @@
 """Networks: shapes in, shapes out; no probability in here."""
 
-from paramrel.networks.blocks import CONDITIONING
+from paramrel.networks.backbone import Backbone, Networks
+from paramrel.networks.conditioning import CONDITIONING
 from paramrel.networks.encoder import Encoder
-from paramrel.networks.mlp import MLP, MLPEncoder
+from paramrel.networks.mlp import MLP, MLPBackbone, MLPEncoder
 from paramrel.networks.packing import FlatPacking, ImagePacking, Packing
-from paramrel.networks.unet import UNet
+from paramrel.networks.unet import UNet, UNetBackbone
 
 __all__ = [
     "CONDITIONING",
     "MLP",
+    "Backbone",
     "Encoder",
     "FlatPacking",
     "ImagePacking",
+    "MLPBackbone",
     "MLPEncoder",
+    "Networks",
     "Packing",
     "UNet",
+    "UNetBackbone",
 ]

@@ -4,15 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paramrel.networks.kernels import norm_silu
-
-CONDITIONING = ("input_add", "adagn", "cross_attention")
-
-
-def check_conditioning(name: str) -> None:
-    """Raise ValueError for a conditioning that no network has."""
-    if name not in CONDITIONING:
-        raise ValueError(f"conditioning is {name!r}, but must be one of {CONDITIONING}")
+from paramrel.networks.norm_silu import norm_silu
 
 
 def group_norm(channels: int) -> nn.GroupNorm:

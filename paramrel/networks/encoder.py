@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paramrel.networks.blocks import ResBlock, TimeEmbedding, down, group_norm, lowest_size
-from paramrel.networks.kernels import norm_silu
+from paramrel.networks.norm_silu import norm_silu
 
 
 class Encoder(nn.Module):

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paramrel.networks.blocks import Attention, TimeEmbedding, check_conditioning, zero_init
+from paramrel.networks.backbone import Networks, Sizes
+from paramrel.networks.blocks import TimeEmbedding, zero_init
+from paramrel.networks.conditioning import conditioning_of, rename_older_weights
+from paramrel.networks.packing import Features, FlatPacking, Shape
 
 
 class ResidualMLPBlock(nn.Module):
@@ -31,9 +34,8 @@ class ResidualMLPBlock(nn.Module):
 class MLP(nn.Module):
     """The decoder of a vector: reads θ_t, the times t and s, and a code z, as the U-Net does.
 
-    - `adagn`: z scales and shifts the normalisations, and is added to the first hidden vector.
-    - `input_add`: z is added to the first hidden vector alone.
-    - `cross_attention`: every scalar of z becomes a token that the first hidden vector reads.
+    To the conditioning, the first hidden vector is an image of one pixel, the input's resolution
+    and the lowest in one.
 
     width, blocks: of the hidden vectors, and number of residual blocks.
     """
@@ -49,34 +51,22 @@ class MLP(nn.Module):
         conditioning: str = "adagn",
     ):
         super().__init__()
-        check_conditioning(conditioning)
-        self.conditioning = conditioning
         self.stem = nn.Linear(in_features, width)
         self.times = TimeEmbedding(2, embedding)
         self.blocks = nn.ModuleList(ResidualMLPBlock(width, embedding) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
         self.head = zero_init(nn.Linear(width, out_features))
-        if conditioning == "cross_attention":
-            self.code_attention = Attention(width)
-            self.code_scale = nn.Parameter(torch.randn(code_dim, width))
-            self.code_name = nn.Parameter(torch.randn(code_dim, width))
-        else:
-            self.code_map = nn.Linear(code_dim, width)
-        if conditioning == "adagn":
-            self.code_embed = nn.Linear(code_dim, embedding)
+        pixel = (width, 1, 1)
+        self.conditioning = conditioning_of(
+            conditioning, code_dim=code_dim, embedding=embedding, first=pixel, lowest=pixel
+        )
+        self.register_load_state_dict_pre_hook(rename_older_weights)
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, F_in), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, F_out)."""
-        embedding = self.times(log_snr_t, log_snr_s)
-        h = self.stem(inputs)
-        if self.conditioning == "cross_attention":
-            tokens = F.silu(z[..., None] * self.code_scale + self.code_name)  # (B, d, W)
-            h = self.code_attention(h[..., None, None], tokens)[..., 0, 0]  # an image of one pixel
-        else:
-            h = h + self.code_map(z)
-        if self.conditioning == "adagn":
-            embedding = embedding + self.code_embed(z)
-        embedding = F.silu(embedding)
+        h = self.conditioning.at_first(self.stem(inputs)[..., None, None], z)
+        h = self.conditioning.at_lowest(h, z)[..., 0, 0]
+        embedding = F.silu(self.conditioning.of_times(self.times(log_snr_t, log_snr_s), z))
         for block in self.blocks:
             h = block(h, embedding)
         return self.head(F.silu(self.norm(h)))
@@ -107,3 +97,24 @@ class MLPEncoder(nn.Module):
         for block in self.blocks:
             h = block(h, embedding)
         return self.head(F.silu(self.norm(h))).chunk(2, -1)
+
+
+class MLPBackbone:
+    """MLPs for data of any shapes: a record is a vector of all its fields, flattened."""
+
+    def takes(self, shape: Shape) -> bool:
+        return True
+
+    def networks(
+        self, shape: Shape, num_inputs: Features, num_outputs: Features, sizes: Sizes, coded: bool
+    ) -> Networks:
+        packing = FlatPacking(shape, num_outputs)
+        inputs, outputs = packing.size(num_inputs), packing.size(num_outputs)
+        common = dict(
+            code_dim=sizes.code_dim,
+            width=sizes.mlp_width,
+            blocks=sizes.mlp_blocks,
+            embedding=sizes.embedding,
+        )
+        decoder = MLP(inputs, outputs, **common, conditioning=sizes.conditioning)
+        return Networks(packing, decoder, MLPEncoder(inputs, **common) if coded else None)

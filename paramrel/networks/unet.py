@@ -7,34 +7,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paramrel.networks.backbone import Networks, Sizes
 from paramrel.networks.blocks import (
     Attention,
     ResBlock,
     TimeEmbedding,
-    check_conditioning,
     down,
     group_norm,
     lowest_size,
     up,
     zero_init,
 )
-from paramrel.networks.kernels import norm_silu
+from paramrel.networks.conditioning import conditioning_of, rename_older_weights
+from paramrel.networks.encoder import Encoder
+from paramrel.networks.norm_silu import norm_silu
+from paramrel.networks.packing import Features, ImagePacking, Shape
 
 LARGEST_ATTENTION = 16  # pixels a side
 
 
 class UNet(nn.Module):
-    """A U-Net that reads θ_t, the times t and s, and a code z.
-
-    Whatever the conditioning, the code also reaches the image through a path that carries
-    position: where θ_t is constant (t = 0, or no flow at all), normalised constant maps stay
-    constant, and scales and shifts alone could not draw a picture.
-
-    - `adagn`: z scales and shifts the normalisations (DiffAE, Preechakul et al. 2022), and is
-      projected to a map at the lowest resolution.
-    - `input_add`: z is projected to a map that is added to the network's input.
-    - `cross_attention`: every scalar of z becomes a token that the pixels of the lowest
-      resolution, with learned positions, attend to (EncDiff, Yang et al. 2024).
+    """A U-Net that reads θ_t, the times t and s, and a code z in one of the ways of `conditioning`.
 
     channels, blocks: width and number of residual blocks on each side, for each resolution. The
     pixels of the lowest resolution attend to each other, where it is at most 16 × 16: attention at
@@ -53,13 +46,11 @@ class UNet(nn.Module):
         conditioning: str = "adagn",
     ):
         super().__init__()
-        check_conditioning(conditioning)
         if len(blocks) != len(channels):
             raise ValueError(
                 f"blocks {tuple(blocks)} and channels {tuple(channels)} differ in length"
             )
         low, size = channels[-1], lowest_size(image_size, len(channels))
-        self.conditioning = conditioning
         self.stem = nn.Conv2d(in_channels, channels[0], 3, padding=1)
         self.times = TimeEmbedding(2, embedding)
         self.down_blocks = _levels(channels, blocks, embedding)
@@ -69,29 +60,20 @@ class UNet(nn.Module):
         self.up_blocks = _levels(channels, blocks, embedding)
         self.norm = group_norm(channels[0])
         self.head = zero_init(nn.Conv2d(channels[0], out_channels, 3, padding=1))
-        if conditioning == "cross_attention":
-            self.code_attention = Attention(low)
-            self.code_scale = nn.Parameter(torch.randn(code_dim, low))
-            self.code_name = nn.Parameter(torch.randn(code_dim, low))
-            self.position = nn.Parameter(torch.randn(low, *size))
-        else:
-            shape = (low, *size) if conditioning == "adagn" else (channels[0], *image_size)
-            self.code_map = nn.Sequential(
-                nn.Linear(code_dim, shape[0] * shape[1] * shape[2]), nn.Unflatten(1, shape)
-            )
-        if conditioning == "adagn":
-            self.code_embed = nn.Linear(code_dim, embedding)
+        self.conditioning = conditioning_of(
+            conditioning,
+            code_dim=code_dim,
+            embedding=embedding,
+            first=(channels[0], *image_size),
+            lowest=(low, *size),
+        )
+        self.register_load_state_dict_pre_hook(rename_older_weights)
         self.to(memory_format=torch.channels_last)  # faster convolutions
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, C_in, H, W), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, C_out, H, W)."""
-        embedding = self.times(log_snr_t, log_snr_s)
-        h = self.stem(inputs)
-        if self.conditioning == "adagn":
-            embedding = embedding + self.code_embed(z)
-        elif self.conditioning == "input_add":
-            h = h + self.code_map(z)
-        embedding = F.silu(embedding)
+        embedding = F.silu(self.conditioning.of_times(self.times(log_snr_t, log_snr_s), z))
+        h = self.conditioning.at_first(self.stem(inputs), z)
 
         skips = []
         for level, blocks in enumerate(self.down_blocks):
@@ -100,12 +82,7 @@ class UNet(nn.Module):
                 h = block(h, embedding)
             skips.append(h)
 
-        if self.conditioning == "adagn":
-            h = h + self.code_map(z)
-        elif self.conditioning == "cross_attention":
-            tokens = F.silu(z[..., None] * self.code_scale + self.code_name)  # (B, d, C)
-            h = self.code_attention(h + self.position, tokens)
-        h = self.attention(h)
+        h = self.attention(self.conditioning.at_lowest(h, z))
 
         for level in reversed(range(len(self.up_blocks))):
             for block in self.up_blocks[level]:
@@ -119,3 +96,26 @@ def _levels(channels: Sequence[int], blocks: Sequence[int], embedding: int) -> n
         nn.ModuleList(ResBlock(width, embedding) for _ in range(number))
         for width, number in zip(channels, blocks, strict=True)
     )
+
+
+class UNetBackbone:
+    """Convolutions for images (C, H, W)."""
+
+    def takes(self, shape: Shape) -> bool:
+        return isinstance(shape, tuple) and len(shape) == 3
+
+    def networks(
+        self, shape: Shape, num_inputs: Features, num_outputs: Features, sizes: Sizes, coded: bool
+    ) -> Networks:
+        packing = ImagePacking(shape[0])
+        inputs, outputs = packing.size(num_inputs), packing.size(num_outputs)
+        common = dict(
+            image_size=shape[1:],
+            code_dim=sizes.code_dim,
+            channels=sizes.channels,
+            embedding=sizes.embedding,
+        )
+        decoder = UNet(
+            inputs, outputs, **common, blocks=sizes.blocks, conditioning=sizes.conditioning
+        )
+        return Networks(packing, decoder, Encoder(inputs, **common) if coded else None)

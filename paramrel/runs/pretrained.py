@@ -20,34 +20,39 @@ The same machine makes the same bytes again with
 
 from pathlib import Path
 
-from paramrel.runs.run import Run, load_run
+from paramrel.runs.run import FILE, Run, load_run
 
 METHODS = {"digits": ("paramrel", "paramrel_same", "bfn")}  # by the data they were trained on
 SEED = 0
-REPOSITORY = Path(__file__).parents[2]
+# Of an installed package, and of a clone, where `dvc pull data` fetches them.
+FOLDERS = (Path(__file__).with_name("trained"), Path(__file__).parents[2] / "data" / "pretrained")
 
 
 def load_pretrained(dataset: str = "digits", method: str = "paramrel") -> Run:
-    """Return a trained model of the repository, on the CPU.
+    """Return a trained model that comes with the package, on the CPU.
 
     Raises ValueError for one that there is not or whose file is damaged, FileNotFoundError where
-    the file is missing; nothing is fetched.
+    the file is missing, with the way to get it; nothing is fetched.
+
+    >>> load_pretrained("digits", "bfn").key
+    'digits-bfn-0'
     """
     if method not in METHODS.get(dataset, ()):
         there = "; ".join(f"{name}: {', '.join(methods)}" for name, methods in METHODS.items())
-        raise ValueError(f"no pretrained {method!r} on {dataset!r} comes with the study ({there})")
-    path = REPOSITORY / place(dataset, method)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; fetch it with `dvc pull data`")
+        raise ValueError(
+            f"no pretrained {method!r} on {dataset!r} comes with the package ({there})"
+        )
+    name = f"{dataset}-{method}-{SEED}"
+    path = next((path for path in FOLDERS if (path / name / FILE).is_file()), FOLDERS[-1]) / name
+    if not (path / FILE).is_file():
+        raise FileNotFoundError(
+            f"{path / FILE} is missing; fetch it in a clone with `dvc pull data`, or make it anew "
+            f"with `python -m paramrel.study pretrain {dataset}`"
+        )
     try:
-        return load_run(path.parent)
+        return load_run(path)
     except ValueError as error:
         raise ValueError(
-            f"{path} is damaged, or of other networks than these; restore it with `dvc pull "
+            f"{path / FILE} is damaged, or of other networks than these; restore it with `dvc pull "
             f"--force data`, or make it anew with `python -m paramrel.study pretrain {dataset}`"
         ) from error
-
-
-def place(dataset: str, method: str) -> Path:
-    """Return where a model lies in the repository."""
-    return Path("data", "pretrained", f"{dataset}-{method}-{SEED}", "model.safetensors")

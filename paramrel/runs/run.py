@@ -32,6 +32,11 @@ class Run:
     """A trained model and where it comes from.
 
     dataset: the name of the data. record: what it was made of, see `record.record`.
+
+    >>> import paramrel
+    >>> run = paramrel.load_pretrained("digits")
+    >>> run.dataset, run.method, run.train.steps
+    ('digits', 'paramrel', 1000)
     """
 
     dataset: str
@@ -96,6 +101,10 @@ def load_run(folder: str | Path) -> Run:
 
     Raises FileNotFoundError where there is none, ValueError where the file is damaged, of another
     format, or its weights or origin are not those of its record.
+
+    >>> load_run("nothing/here")
+    Traceback (most recent call last):
+    FileNotFoundError: nothing/here/model.safetensors is missing; ...
     """
     path = Path(folder) / FILE
     if not path.is_file():

@@ -5,10 +5,11 @@ from functools import partial
 
 import pandas as pd
 import torch
+from pydantic import ValidationError
 
 from paramrel.data import Dataset, load_dataset
 from paramrel.models.build import build_model
-from paramrel.models.config import ModelParams
+from paramrel.models.config import ModelParams, faults
 from paramrel.runs.record import recipe, record, resume_folder
 from paramrel.runs.run import Run
 from paramrel.training.config import TrainParams
@@ -39,10 +40,13 @@ def fit(
     for name in numbers.keys() - known:
         nearest = "".join(f"; did you mean {near!r}?" for near in get_close_matches(name, known, 1))
         raise ValueError(f"{name!r} is no number of a model or of a training{nearest}")
-    model, train = (
-        kind(**{name: value for name, value in numbers.items() if name in kind.model_fields})
-        for kind in (ModelParams, TrainParams)
-    )
+    try:
+        model, train = (
+            kind(**{name: value for name, value in numbers.items() if name in kind.model_fields})
+            for kind in (ModelParams, TrainParams)
+        )
+    except ValidationError as error:
+        raise ValueError(faults(error)) from None
     return train_run(data, method, seed, model, train, progress=progress)[0]
 
 
@@ -59,6 +63,12 @@ def train_run(
 
     data: a data set, or the name of one of the registry. A training that was interrupted goes on
     where it was. keep: see `train`. Raises what `load_dataset`, `build_model` and `train` raise.
+
+    >>> import paramrel
+    >>> params = paramrel.TrainParams(steps=2, evaluations=1)
+    >>> run, history = train_run("digits", "bfn", 0, paramrel.ModelParams(), params, progress=False)
+    >>> list(history["step"])
+    [2]
     """
     if isinstance(data, str):
         data = load_dataset(data)

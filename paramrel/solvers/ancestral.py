@@ -6,14 +6,13 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from paramrel.flows import Flow, Theta
+from paramrel.flows import BayesianFlow, Theta
 
-from .natural import bayesian_update
-from .run import Callback, Predictor, Shape, check_run, evaluate, final_draw, inference
+from .run import Callback, Predictor, Run, Shape, check_run, inference
 
 
 def ancestral(
-    flow: Flow,
+    flow: BayesianFlow,
     predict: Predictor,
     shape: Shape,
     n: int,
@@ -44,11 +43,13 @@ def ancestral(
     if theta is None and t_start != 0:
         raise ValueError(f"t_start = {t_start} must be 0 unless theta says where to start")
     times = torch.linspace(t_start, 1, n + 1, dtype=torch.float64).tolist()
+    run = Run(flow, predict, callback)
+    accuracies = [flow.gain(t, t_next) for t, t_next in pairwise(times)]
     with inference(predict):
         if theta is None:
             theta = flow.prior(shape, device=device, generator=generator)
-        for i, (t, t_next) in enumerate(pairwise(times)):
-            x = flow.sample_output(evaluate(predict, theta, i, t, callback), generator)
-            theta = bayesian_update(flow, theta, x, t=t, t_next=t_next, generator=generator)
-        out = evaluate(predict, theta, n, 1.0, callback)
-        return final_draw(flow, out, final, generator)
+        for i, alpha in enumerate(accuracies):
+            x = flow.sample_output(run.evaluate(theta, i, times[i]), generator)
+            u = flow.statistic(x, theta.dtype)
+            theta = flow.add(theta, flow.message(u, alpha, generator), alpha)
+        return run.finish(theta, n, final, generator)

@@ -1,6 +1,6 @@
 """BFN-Solver: the differential equations of θ, solved in few steps (Xue et al. 2024).
 
-In the natural parameter ζ (see `natural`) the equations of all kinds of data are the same two:
+In the natural parameter ζ (see `BayesianFlow`) the equations of all kinds of data are the same two:
 
     probability-flow ODE    d(ζ/√β) = û d√β
     SDE                     dζ = û dβ + √c dW_β
@@ -11,32 +11,23 @@ Either way a step costs one prediction.
 """
 
 import math
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
-from paramrel.flows import CategoricalFlow, Flow, GaussianTheta, Theta
+from paramrel.flows import BayesianFlow, Flow, Theta
 from paramrel.flows.checks import check_number
 
-from .natural import expected_statistic, message, natural, per_field, theta_at
-from .run import (
-    Callback,
-    Predictor,
-    Shape,
-    check_choice,
-    check_run,
-    evaluate,
-    final_draw,
-    inference,
-)
+from .run import Callback, Predictor, Run, Shape, check_choice, check_run, inference
 
 Grid = Literal["uniform", "log_snr"]
 
 
 def bfn_solver(
-    flow: Flow,
+    flow: BayesianFlow,
     predict: Predictor,
     shape: Shape,
     n: int,
@@ -69,86 +60,76 @@ def bfn_solver(
     check_choice("order", order, (1, 2))
     times = time_grid(flow, n, eta, grid)
     if theta is None:
-        prior = flow.prior(shape, device=device, generator=generator)
-        zeta = _start(flow, prior, eta=eta, generator=generator)
+        prior = flow.natural(flow.prior(shape, device=device, generator=generator))
+        zeta = flow.each(partial(_start, generator=generator), prior, flow.beta(eta))
     else:
-        _check_precision(flow, theta, eta=eta)
-        zeta = natural(flow, theta)
+        flow.check_theta(theta, eta)
+        zeta = flow.natural(theta)
+    run = Run(flow, predict, callback)
     with inference(predict):
-        zeta = solve(flow, predict, zeta, times, order, stochastic, generator, callback)
-        out = evaluate(predict, theta_at(flow, zeta, t=1.0), n, 1.0, callback)
-        return final_draw(flow, out, final, generator)
+        zeta = solve(run, zeta, times, order, stochastic, generator)
+        return run.finish(flow.theta_of(zeta, flow.beta(1.0)), n, final, generator)
 
 
 def solve(
-    flow: Flow,
-    predict: Predictor,
+    run: Run,
     zeta: Tensor,
     times: list[float],
     order: int,
     stochastic: bool = False,
     generator: Generator | None = None,
-    callback: Callback | None = None,
 ) -> Tensor:
     """ζ at the last of `times` from ζ at the first; the times of an ODE may fall."""
-    last = None
-    for i, (t, t_next) in enumerate(pairwise(times)):
-        out = evaluate(predict, theta_at(flow, zeta, t=t), i, t, callback)
-        u = drift = expected_statistic(flow, out)
-        if order == 2 and last is not None:
-            t_last, u_last = last
-            drift = _extrapolate(flow, u, u_last, times=(t_last, t, t_next), sde=stochastic)
-        if stochastic:
-            zeta = _sde_step(flow, zeta, drift, t=t, t_next=t_next, generator=generator)
-        else:
-            zeta = _ode_step(flow, zeta, drift, t=t, t_next=t_next)
-        last = t, u
+    flow = run.flow
+    betas = [flow.beta(t) for t in times]  # numbers of Python, before the first step
+    step = partial(_sde_step, generator=generator) if stochastic else _ode_step
+    extrapolate = partial(_extrapolate, stochastic=stochastic)
+    u_last = None
+    for i, (beta, beta_next) in enumerate(pairwise(betas)):
+        out = run.evaluate(flow.theta_of(zeta, beta), i, times[i])
+        u = drift = flow.expected_statistic(out)
+        if order == 2 and u_last is not None:
+            drift = flow.each(extrapolate, u, u_last, betas[i - 1], beta, beta_next)
+        zeta = flow.each(step, zeta, drift, beta, beta_next)
+        u_last = u
     return zeta
 
 
-@per_field
-def _ode_step(flow: Flow, zeta: Tensor, drift: Tensor, t: float, t_next: float) -> Tensor:
+def _ode_step(flow: Flow, zeta: Tensor, drift: Tensor, beta: float, beta_next: float) -> Tensor:
     """Solves d(ζ/√β) = drift d√β: keeps the noise and replaces the signal, as DDIM does."""
-    start, end = _sqrt_beta(flow, t), _sqrt_beta(flow, t_next)
+    start, end = math.sqrt(beta), math.sqrt(beta_next)
     return end / start * zeta + end * (end - start) * drift
 
 
-@per_field
 def _sde_step(
-    flow: Flow, zeta: Tensor, drift: Tensor, t: float, t_next: float, generator: Generator | None
+    flow: BayesianFlow,
+    zeta: Tensor,
+    drift: Tensor,
+    beta: float,
+    beta_next: float,
+    generator: Generator | None,
 ) -> Tensor:
     """Solves dζ = drift dβ + √c dW_β; an ancestral step does so with a sample for the drift."""
-    alpha = (flow.schedule.beta(t_next) - flow.schedule.beta(t)).item()
-    return zeta + message(flow, drift, alpha, generator)
+    return zeta + flow.message(drift, beta_next - beta, generator)
 
 
-@per_field
 def _extrapolate(
-    flow: Flow, u: Tensor, u_last: Tensor, times: tuple[float, float, float], sde: bool
+    flow: BayesianFlow,
+    u: Tensor,
+    u_last: Tensor,
+    beta_last: float,
+    beta: float,
+    beta_next: float,
+    stochastic: bool,
 ) -> Tensor:
-    """The average drift over a step, from û at its start and at the start of the step before.
-
-    û is taken to be linear in ½ ln β for continuous data, as in DPM-Solver++(2M), and in √β for
-    categorical data, where the integrals over the step are exact: the choices of Xue et al.
-    """
-    last, now, end = (_sqrt_beta(flow, t) for t in times)
-    if not isinstance(flow, CategoricalFlow):
-        weight = math.log(end / now) / math.log(now / last) / 2
-    elif sde:
-        weight = (end - now) / (now - last) * (2 * end + now) / (end + now) / 3
-    else:
-        weight = (end - now) / (now - last) / 2
-    return u + weight * (u - u_last)
+    """The average drift over a step, from û at its start and at the start of the step before."""
+    roots = map(math.sqrt, (beta_last, beta, beta_next))
+    return u + flow.extrapolation(*roots, stochastic) * (u - u_last)
 
 
-def _sqrt_beta(flow: Flow, t: float) -> float:
-    return math.sqrt(flow.schedule.beta(t).item())
-
-
-@per_field
-def _start(flow: Flow, prior: Theta, eta: float, generator: Generator | None) -> Tensor:
-    nothing = torch.zeros_like(natural(flow, prior))
-    return message(flow, nothing, flow.schedule.beta(eta).item(), generator)
+def _start(flow: BayesianFlow, zeta: Tensor, beta: float, generator: Generator | None) -> Tensor:
+    """ζ of the accuracy β that tells nothing of x."""
+    return flow.message(torch.zeros_like(zeta), beta, generator)
 
 
 def time_grid(flow: Flow, n: int, eta: float, grid: Grid) -> list[float]:
@@ -174,13 +155,3 @@ def times_of_log_snr(flow: Flow, levels: Tensor, eta: float = 1e-3) -> Tensor:
         below = flow.log_snr(middle) < levels
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
     return high
-
-
-@per_field
-def _check_precision(flow: Flow, theta: Theta, eta: float) -> None:
-    if not isinstance(theta, GaussianTheta):
-        return
-    precision = 1 + flow.schedule.beta(eta).item()
-    span = [value.item() for value in theta.precision.aminmax()]
-    if max(abs(value / precision - 1) for value in span) > 1e-3:
-        raise ValueError(f"theta has precisions in {span}, at eta = {eta} all are {precision:.6g}")

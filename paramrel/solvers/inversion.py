@@ -1,15 +1,15 @@
 """From data to noise and back, along the probability-flow ODE."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from torch import Generator, Tensor
 
-from paramrel.flows import CategoricalFlow, Flow, Theta, draw
+from paramrel.flows import BayesianFlow, Theta, draw
 
 from .bfn_solver import Grid, bfn_solver, solve, time_grid
-from .natural import from_noise, per_field, theta_at, to_noise
-from .run import Callback, Predictor, check_choice, check_run, data_shape, inference
+from .run import Callback, Predictor, Run, check_choice, check_run, inference
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Inversion:
 
 
 def invert(
-    flow: Flow,
+    flow: BayesianFlow,
     predict: Predictor,
     x: Tensor,
     n: int,
@@ -54,19 +54,22 @@ def invert(
     """
     check_choice("order", order, (1, 2))
     check_choice("start", start, ("mean", "sample"))
+    flow.check(x)
+    check_run(flow, flow.variables(x), n, "mode", None)
     times = time_grid(flow, n, eta, grid)[::-1]
-    zeta = _end(flow, x, start=start, generator=generator)
-    check_run(flow, data_shape(theta_at(flow, zeta, t=1.0)), n, "mode", None)
+    zeta = flow.each(partial(_end, start=start, generator=generator), x, flow.beta(1.0))
+    run = Run(flow, predict, callback)
     with inference(predict):
-        zeta = solve(flow, predict, zeta, times, order, callback=callback)
-    noise = to_noise(flow, zeta, t=eta)
+        zeta = solve(run, zeta, times, order)
+    run.check()
+    noise = flow.each(_to_noise, zeta, flow.beta(eta))
     reconstruction = decode(flow, predict, noise, n, order=order, grid=grid, eta=eta)
-    error = _error(flow, x, reconstruction)
-    return Inversion(noise, theta_at(flow, zeta, t=eta), reconstruction, error)
+    theta = flow.theta_of(zeta, flow.beta(eta))
+    return Inversion(noise, theta, reconstruction, flow.error(x, reconstruction))
 
 
 def decode(
-    flow: Flow,
+    flow: BayesianFlow,
     predict: Predictor,
     noise: Tensor,
     n: int,
@@ -82,26 +85,27 @@ def decode(
 
     noise: as in `Inversion`, or standard normal for new x.
     """
-    theta = theta_at(flow, from_noise(flow, noise, t=eta), t=eta)
+    theta = flow.theta_of(flow.each(_from_noise, noise, flow.beta(eta)), flow.beta(eta))
     run = dict(order=order, grid=grid, eta=eta, final=final, generator=generator, callback=callback)
-    return bfn_solver(flow, predict, data_shape(theta), n, theta=theta, **run)
+    return bfn_solver(flow, predict, theta.shape, n, theta=theta, **run)
 
 
-@per_field
-def _end(flow: Flow, x: Tensor, start: str, generator: Generator | None) -> Tensor:
-    """ζ at t=1 of data x."""
-    if isinstance(flow, CategoricalFlow) and x.is_floating_point():
+def _end(
+    flow: BayesianFlow, x: Tensor, beta: float, start: str, generator: Generator | None
+) -> Tensor:
+    """ζ of a message of the accuracy β about data x."""
+    if flow.variables(x) != tuple(x.shape):
         raise ValueError(f"x has dtype {x.dtype}, it must hold classes: soft labels have no noise")
-    beta = flow.schedule.beta(1).item()
     sender = flow.sender(x, beta)
     y = sender.mean if start == "mean" else draw(sender, generator)
-    if isinstance(flow, CategoricalFlow):
-        return y - y.mean(-1, keepdim=True)  # what all classes share says nothing
-    return beta * y
+    return flow.centred(flow.told(y, beta))
 
 
-@per_field
-def _error(flow: Flow, x: Tensor, reconstruction: Tensor) -> Tensor:
-    if isinstance(flow, CategoricalFlow):
-        return (x != reconstruction).float().reshape(len(x), -1).mean(1)
-    return (x - reconstruction).square().reshape(len(x), -1).mean(1).sqrt()
+def _to_noise(flow: BayesianFlow, zeta: Tensor, beta: float) -> Tensor:
+    """ε = ζ/√(cβ), standard normal where β is too small for ζ to say anything of x."""
+    return zeta / flow.noise_scale(beta)
+
+
+def _from_noise(flow: BayesianFlow, noise: Tensor, beta: float) -> Tensor:
+    """ζ of the accuracy β from the noise, the inverse of `_to_noise`."""
+    return noise * flow.noise_scale(beta)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import getclosurevars, isfunction
 from typing import Any
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from paramrel.flows import CategoricalTheta, Flow, MixedFlow, OneShotFlow, Theta
-from paramrel.flows.checks import check_count, check_finite
+from paramrel.flows import BayesianFlow, Flow, Theta
+from paramrel.flows.checks import check_count
+from paramrel.flows.values import check_finite, check_flag
 
 # p_O(x | θ, t) from θ and t: (B,); of a MixedFlow, a dict of them.
 Predictor = Callable[[Theta, Tensor], Distribution]
@@ -60,37 +61,38 @@ def inference(predict: Predictor | nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def evaluate(
-    predict: Predictor, theta: Theta, i: int, t: float, callback: Callback | None
-) -> Distribution:
-    """p_O(x | θ, t) for a time shared by all examples, shown to the callback."""
-    tensor = _any_tensor(theta)
-    out = predict(theta, tensor.new_full((len(tensor),), t))
-    _check_output(out, data_shape(theta))
-    if callback is not None:
-        callback(Step(i, t, theta, out))
-    return out
+@dataclass
+class Run:
+    """The predictions of a solver: each is shown to the callback, and all must be finite.
 
+    Whether they are is read at the end alone, so that no step waits for a GPU.
+    """
 
-def final_draw(
-    flow: Flow, out: Distribution, final: str, generator: torch.Generator | None
-) -> Tensor:
-    """x from the last output distribution: a sample or its mode."""
-    return flow.sample_output(out, generator) if final == "sample" else flow.mode_output(out)
+    flow: BayesianFlow
+    predict: Predictor
+    callback: Callback | None = None
+    finite: list[Tensor] = field(default_factory=list)  # (), of each prediction
 
+    def evaluate(self, theta: Theta, i: int, t: float) -> Distribution:
+        """p_O(x | θ, t) for a time shared by all examples."""
+        out = self.predict(theta, theta.times(t))
+        _check_output(out, theta.shape)
+        self.finite.append(self.flow.finite(out))
+        if self.callback is not None:
+            self.callback(Step(i, t, theta, out))
+        return out
 
-def data_shape(theta: Theta) -> Shape:
-    """Shape (B, ...) of the data that θ speaks of."""
-    if hasattr(theta, "fields"):
-        return {name: data_shape(field) for name, field in theta.fields.items()}
-    tensor = _any_tensor(theta)
-    return tuple(tensor.shape[:-1] if isinstance(theta, CategoricalTheta) else tensor.shape)
+    def check(self) -> None:
+        """Raises ValueError where a prediction was not finite."""
+        check_flag("what predict returns", torch.stack(self.finite).all())
 
-
-def _any_tensor(theta: Theta) -> Tensor:
-    while hasattr(theta, "fields"):
-        theta = next(iter(theta.fields.values()))
-    return theta.logits if isinstance(theta, CategoricalTheta) else theta.mean
+    def finish(self, theta: Theta, n: int, final: str, generator: torch.Generator | None) -> Tensor:
+        """x from the last output distribution: a sample or its mode."""
+        out = self.evaluate(theta, n, 1.0)
+        self.check()
+        if final == "sample":
+            return self.flow.sample_output(out, generator)
+        return self.flow.mode_output(out)
 
 
 def _check_output(out: Any, shape: Shape) -> None:
@@ -106,19 +108,16 @@ def _check_output(out: Any, shape: Shape) -> None:
 
 def check_run(flow: Flow, shape: Shape, n: int, final: str, theta: Theta | None) -> None:
     """Raises ValueError unless the arguments that all solvers share are allowed."""
-    if isinstance(flow, OneShotFlow):
-        raise ValueError("flow is a OneShotFlow: θ never moves, so there are no steps to solve")
+    if not flow.moves:
+        kind = type(flow).__name__
+        raise ValueError(f"flow is a {kind}: θ never moves, so there are no steps to solve")
     check_count("n", n, 1)
     check_choice("final", final, ("sample", "mode"))
-    if isinstance(flow, MixedFlow) != isinstance(shape, dict):
-        raise ValueError(f"shape = {shape} must be a dict of shapes if and only if flow is mixed")
-    for sizes in shape.values() if isinstance(shape, dict) else [shape]:
-        if not sizes or any(not isinstance(size, int) or size < 1 for size in sizes):
-            raise ValueError(f"shape = {shape} must be (B, ...), all sizes at least 1")
+    flow.check_shape(shape)
     if theta is None:
         return
-    if data_shape(theta) != shape:
-        raise ValueError(f"theta is of data of shape {data_shape(theta)}, but shape is {shape}")
+    if theta.shape != shape:
+        raise ValueError(f"theta is of data of shape {theta.shape}, but shape is {shape}")
     theta.map(_finite)
 
 

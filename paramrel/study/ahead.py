@@ -1,41 +1,48 @@
-"""Train the runs of a data set side by side; the stage of each then finds its training done.
+"""Trainings side by side; the stages that measure them then have none to do.
 
 `dvc repro` runs one stage at a time, which would leave all but one core idle.
 """
 
+import shutil
 from pathlib import Path
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from paramrel.data import load_dataset
-from paramrel.runs.record import fingerprint, recipe
-from paramrel.runs.run import is_saved
-from paramrel.runs.train import train_run
-from paramrel.study.params import StudyParams
+from paramrel.study.durations import tell_duration
+from paramrel.study.params import Cell, StudyParams
+from paramrel.study.paths import stem
+from paramrel.study.runs import train_once
 from paramrel.training.devices import limit_threads
 
 
-def train_ahead(dataset: str, params: StudyParams, runs: Path) -> dict[str, str]:
-    """Train all runs of a data set, params.processes at a time; return each key's recipe, hashed.
+def train_ahead(dataset: str, params: StudyParams, folder: Path) -> None:
+    """Train all runs of a data set into folder/<method>-<seed>, params.processes at a time.
 
-    Each training is kept as the checkpoint of its end, which `train_run` then takes up: once. What
-    is in `runs`, the folder of the saved ones, is not trained again. Raises what `train_run` does.
+    A run that is there is not trained again, and one that the study has not is deleted. Raises
+    what `train_once` does, and ValueError where the study has no such data set.
     """
-    todo = [run for run in params.runs if run[0] == dataset]
-    trained = Parallel(params.processes, return_as="generator")(
-        delayed(_train)(*run, params, runs) for run in todo
+    cells = [Cell(*run, params.model, params.train) for run in params.runs if run[0] == dataset]
+    if not cells:
+        raise ValueError(f"the study {params.study} has no run on {dataset!r}; see params.yaml")
+    train_all({cell.place.name: cell for cell in cells}, params, folder)
+
+
+def train_all(cells: dict[str, Cell], params: StudyParams, folder: Path) -> None:
+    """Train cells into the subfolders that they are named by, and delete all others."""
+    for old in folder.glob("*"):
+        if old.name not in cells:
+            shutil.rmtree(old)
+    missing = [cell for name, cell in cells.items() if not (folder / name).is_dir()]
+    tell_duration(missing, params.processes)
+    trained = Parallel(params.processes, return_as="generator_unordered")(
+        delayed(_train)(cell, folder / name, params.threads) for name, cell in cells.items()
     )
-    return dict(tqdm(trained, f"training on {dataset}", len(todo)))
+    names = ", ".join(dict.fromkeys(stem(cell.dataset) for cell in cells.values()))
+    for _ in tqdm(trained, f"training on {names}", len(cells)):
+        pass
 
 
-def _train(
-    dataset: str, method: str, seed: int, params: StudyParams, runs: Path
-) -> tuple[str, str]:
-    limit_threads(params.threads)
-    data = load_dataset(dataset)
-    made_of = recipe(data, method, seed, params.model, params.train)
-    key = f"{dataset}-{method}-{seed}"
-    if not is_saved(runs / key, made_of):
-        train_run(data, method, seed, params.model, params.train, progress=False, keep=True)
-    return key, fingerprint(made_of)
+def _train(cell: Cell, folder: Path, threads: int) -> None:
+    limit_threads(threads)
+    train_once(cell, folder, progress=False)

@@ -9,10 +9,11 @@ import yaml
 from paramrel.data import load_dataset
 from paramrel.measures.evaluation import data_floors
 from paramrel.metrics.table import METRICS, metrics_of
+from paramrel.study.claims import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 from paramrel.study.params import StudyParams
+from paramrel.study.paths import stem
 from paramrel.study.report import Exhibit, Section, read_runs, read_tables, summarise
 from paramrel.study.results import read_table
-from paramrel.study.verdicts import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
 
 OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 
@@ -39,10 +40,11 @@ Tables = Mapping[str, pd.DataFrame]
 
 def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     """Return every table that the stages wrote, one row a seed, by name."""
-    tables = {name: read_tables(name, params.datasets) for name in OF_DATASETS}
-    tables |= {name: read_table(f"results/tables/{name}.csv") for name in OF_STUDY}
-    tables["disentangle"] = read_tables("disentangle", params.factors.datasets)
-    mixed = [read_table(f"results/tables/{name}.csv") for name in params.mixed.datasets]
+    folder = params.results / "tables"
+    tables = {name: read_tables(folder, name, params.datasets) for name in OF_DATASETS}
+    tables |= {name: read_table(folder / f"{name}.csv") for name in OF_STUDY}
+    tables["disentangle"] = read_tables(folder, "disentangle", params.factors.datasets)
+    mixed = [read_table(folder / f"{stem(name)}.csv") for name in params.mixed.datasets]
     tables["mixed"] = pd.concat(mixed) if mixed else pd.DataFrame()
     tables["runs"] = read_runs(params)
     datasets = [name for grid in params.grids for name in grid.datasets]
@@ -112,7 +114,7 @@ def report_sections(params: StudyParams, printed: Tables) -> list[Section]:
             part["title"],
             part["text"],
             [
-                _exhibit(entry, printed, names)
+                _exhibit(entry, printed, names, params.results)
                 for entry in part["exhibits"]
                 if entry.get("table") in (None, *printed)
                 for names in _places(entry, params)
@@ -130,7 +132,7 @@ def setting(params: StudyParams, printed: Tables) -> str:
         f"seeds {list(params.seeds)}, {params.train.steps} steps of {params.train.batch_size} "
         f"examples, codes of {params.model.code_dim} scalars; ± is the half width of the 95 % "
         "t-interval over the seeds. Behind each exhibit stands the command that makes it; the rows "
-        "of every seed are in results/tables.\n\n"
+        f"of every seed are in results/{params.study}/tables.\n\n"
         "Images of 8×8 and 16×16 pixels and small networks show mechanisms and are no benchmark. "
         "Intervals over training seeds do not contain the sampling error of the test split."
     )
@@ -146,11 +148,12 @@ def _places(entry: dict[str, str], params: StudyParams) -> list[dict[str, str]]:
     return [first]
 
 
-def _exhibit(entry: dict[str, str], printed: Tables, names: dict[str, str]) -> Exhibit:
+def _exhibit(
+    entry: dict[str, str], printed: Tables, names: dict[str, str], results: Path
+) -> Exhibit:
+    figure = entry.get("figure", "").format(**{k: stem(name) for k, name in names.items()})
     entry = {key: value.format(**names) for key, value in entry.items()}
-    content = (
-        printed[entry["table"]] if "table" in entry else f"results/figures/{entry['figure']}.png"
-    )
+    content = printed[entry["table"]] if "table" in entry else results / f"figures/{figure}.png"
     return Exhibit(entry["name"], entry["caption"], content, entry["stage"])
 
 

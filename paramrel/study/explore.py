@@ -102,9 +102,9 @@ def strip(looks: Iterable[Look], *parts: str) -> dict[str, Tensor]:
     return {part: torch.stack([getattr(look, part) for look in looks])[:, None] for part in parts}
 
 
-def controls(explorer: Explorer) -> widgets.Widget:
+def sliders(explorer: Explorer) -> widgets.Widget:
     """Return sliders for image, s, noise and every dimension of the code, above what they show."""
-    sliders = {
+    settings = {
         "image": widgets.IntSlider(0, 0, len(explorer.x) - 1, description="image"),
         "s": widgets.FloatSlider(1.0, min=0.0, max=1.0, step=0.05, description="code time s"),
         "seed": widgets.IntSlider(0, 0, 20, description="noise seed"),
@@ -117,17 +117,17 @@ def controls(explorer: Explorer) -> widgets.Widget:
     pictures = Look(*(widgets.Image(format="png") for _ in Look._fields))
 
     def draw(_: object = None) -> None:
-        values = {name: slider.value for name, slider in sliders.items()}
+        values = {name: slider.value for name, slider in settings.items()}
         look = explorer.look(Setting(**values, moves=tuple(slider.value for slider in moves)))
         for picture, pixels in zip(pictures, look, strict=True):
             picture.value = png(pixels)
 
-    for slider in (*sliders.values(), *moves):
+    for slider in (*settings.values(), *moves):
         slider.observe(draw, "value")
     reset.on_click(lambda _: [slider.set_trait("value", 0.0) for slider in moves])
     draw()
     half = (len(moves) + 1) // 2
-    columns = ([*sliders.values(), reset], moves[:half], moves[half:])
+    columns = ([*settings.values(), reset], moves[:half], moves[half:])
     captions = map(widgets.Label, ("image", "θ_s, which is read", "expected from z", "decoded"))
     shown = [widgets.VBox(pair) for pair in zip(captions, pictures, strict=True)]
     return widgets.VBox([widgets.HBox([*map(widgets.VBox, columns)]), widgets.HBox(shown)])

@@ -124,14 +124,14 @@ def _portable(text: str, root: Path) -> str:
     return MEMORY_ADDRESS.sub("0x…", text)
 
 
-def write_sources(root: Path) -> None:
-    """Write a stripped copy of each of the study's notebooks to results/sources.
+def write_sources(root: Path, results: Path) -> None:
+    """Write a stripped copy of each of the study's notebooks to the folder `sources` of results.
 
     The pipeline depends on these and runs these: new outputs then re-run nothing.
     """
-    sources = root / "results" / "sources"
+    sources = results / "sources"
     sources.mkdir(parents=True, exist_ok=True)
-    (root / "results" / "notebooks").mkdir(exist_ok=True)  # papermill does not make its folder
+    (results / "notebooks").mkdir(exist_ok=True)  # papermill does not make its folder
     for outdated in sources.glob("*.ipynb"):
         outdated.unlink()
     for path in find_notebooks([], root):

@@ -1,23 +1,22 @@
 """params.yaml as typed parameters: every number that a person may want to change."""
 
+from collections.abc import Callable
 from difflib import get_close_matches
-from io import StringIO
 from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Annotated
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import (
+    AfterValidator,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
-from ruamel.yaml import YAML
 
-from paramrel.data import DATASETS
-from paramrel.data.disk.files import whole_file
+from paramrel.data import DATASETS, check_name, is_source
 from paramrel.measures.config import (
     DisentangleParams,
     EvaluateParams,
@@ -38,11 +37,35 @@ from paramrel.models.config import (
 )
 from paramrel.models.methods import METHODS
 from paramrel.networks.blocks import lowest_size
-from paramrel.study.paths import study_root
+from paramrel.study.paths import PLAIN, require_one_clone, stem, study_root
 from paramrel.study.plain_yaml import read_yaml
 from paramrel.training.config import TrainParams
 
-DatasetName = Annotated[str, one_of(DATASETS)]
+T = TypeVar("T")
+
+
+def _source(name: str) -> str:
+    return check_name(name) if is_source(name) else one_of(DATASETS).func(name)
+
+
+def _plain_source(name: str) -> str:
+    """DVC makes paths of what params.yaml names."""
+    if not PLAIN.fullmatch(_source(name)):
+        raise ValueError(
+            "not a folder beside params.yaml with a name of letters, digits, '.', '_' and '-'; "
+            "link yours there and write image_folder:NAME,size=16, or give it to the notebooks: "
+            "-p dataset image_folder:PATH,size=16"
+        )
+    return name
+
+
+SourceName = Annotated[str, AfterValidator(_source)]
+
+
+DatasetName = Annotated[str, AfterValidator(_plain_source)]
+
+
+StudyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
 
 
 class AblationParams(Params):
@@ -73,8 +96,9 @@ class Grid(Params):
 
 
 class StudyParams(Params):
-    """All of params.yaml."""
+    """All of params.yaml; study: its name, and that of the folder of its results."""
 
+    study: StudyName
     datasets: Some[DatasetName]
     methods: Some[MethodName]
     seeds: Some[Seed]
@@ -91,6 +115,11 @@ class StudyParams(Params):
     generate: GenerateParams
     ablation: AblationParams
     code_time: AblationParams
+
+    @property
+    def results(self) -> Path:
+        """The folder of all that the study makes."""
+        return study_root() / "results" / self.study
 
     @property
     def processes(self) -> int:
@@ -125,6 +154,8 @@ class StudyParams(Params):
         """Find what no single number shows, before any work."""
         grids = (*self.grids, self.ablation, self.code_time)
         for name in {name: None for grid in grids for name in grid.datasets}:
+            if is_source(name):  # its images say more when they are prepared
+                continue
             source, reading = DATASETS[name]
             if len(source.shape) == 3 and reading.kind != "mixed":
                 lowest_size(source.shape[1:], len(self.model.channels))
@@ -144,24 +175,52 @@ class StudyParams(Params):
         return self
 
 
+class Cell(NamedTuple):
+    """What a run is made of."""
+
+    dataset: str
+    method: str
+    seed: int
+    model: ModelParams
+    train: TrainParams
+
+    @property
+    def place(self) -> Path:
+        """Where it lies below a folder of runs."""
+        return Path(stem(self.dataset), f"{self.method}-{self.seed}")
+
+
+GRIDS = tuple(n for n, f in StudyParams.model_fields.items() if f.annotation is AblationParams)
+
+
 def load_params(path: str | Path | None = None) -> StudyParams:
     """Read and check params.yaml, by default the study's.
 
-    Raises ValueError, which says all that is wrong in it, or OSError where it can't be read.
+    Raises ValueError, which says all that is wrong in it, or where the study is of another clone
+    than the code; OSError where the file can't be read.
     """
+    if path is None:
+        require_one_clone()
     path = Path(path) if path else study_root() / "params.yaml"
-    return _parse(path.read_bytes(), path.name)
+    return checked(StudyParams.model_validate, plain_values(path), path.name)
 
 
-def _parse(content: bytes, name: str) -> StudyParams:
+def plain_values(path: Path) -> object:
+    """Return what a file says, unchecked; ValueError where it is not YAML."""
     try:
-        return StudyParams.model_validate(read_yaml(content.decode("utf-8-sig")))
+        return read_yaml(path.read_bytes().decode("utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def checked(check: Callable[[object], T], values: object, name: str) -> T:
+    """Return what a check of pydantic's makes of values; ValueError with all that is wrong."""
+    try:
+        return check(values)
     except ValidationError as error:
         sentences = [_sentence(fault) for fault in error.errors()]
         more = f"; and {len(sentences) - 5} more" if len(sentences) > 5 else ""
         raise ValueError(f"{name}: {'; '.join(sentences[:5])}{more}") from None
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
 def _sentence(fault: dict) -> str:
@@ -173,6 +232,10 @@ def _sentence(fault: dict) -> str:
         return f"{place} is missing"
     if fault["type"] == "value_error" and isinstance(fault["input"], dict):
         return message if not fault["loc"] else f"{place}: {message}"
+    if fault["type"] == "tuple_type":
+        return f"{place} = {shortened(fault['input'])}: give a list: [{shortened(fault['input'])}]"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"{place} = {shortened(fault['input'])}: give letters, digits, _ and -, 50 at most"
     if fault["type"] != "extra_forbidden":
         return f"{place} = {shortened(fault['input'])}: {message}"
     fields = StudyParams.model_fields
@@ -183,33 +246,3 @@ def _sentence(fault: dict) -> str:
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"allowed: {', '.join(allowed)}"
     place = place if len(place) < 80 else f"{place[:80]}…"
     return f"{place} is not a known parameter; {hint}"
-
-
-def profiles() -> dict[str, Path]:
-    """Return the larger studies that ship with the package, by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.yaml"))}
-
-
-def use_profile(name: str) -> None:
-    """Write a profile's numbers over those of params.yaml; comments and all other numbers stay.
-
-    ValueError for an unknown name, or for a profile that does not fit the rest of the file,
-    which is then left as it was.
-    """
-    if name not in profiles():
-        raise ValueError(f"there is no profile {name!r}, only {', '.join(profiles())}")
-    path, editor = study_root() / "params.yaml", YAML()
-    editor.width = 1000
-    content = path.read_bytes()
-    _parse(content, path.name)
-    params = editor.load(content)
-    for key, value in editor.load(profiles()[name].read_text(encoding="utf-8")).items():
-        if isinstance(value, dict):
-            params[key].update(value)
-        else:
-            params[key] = value
-    changed = StringIO()
-    editor.dump(params, changed)
-    _parse(changed.getvalue().encode(), f"{path.name} with the profile {name}")
-    with whole_file(path) as part:
-        part.write_text(changed.getvalue(), encoding="utf-8", newline="\n")

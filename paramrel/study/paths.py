@@ -1,6 +1,14 @@
-"""Where the study is: the folder that holds `dvc.yaml`."""
+"""Where the study is, and what its files are called."""
 
+import os
+import re
 from pathlib import Path
+
+import paramrel
+from paramrel.data import file_name
+
+# Names of data sets that DVC can make paths and stages of, as dvc.yaml does.
+PLAIN = re.compile(r"[\w.-]+" if os.name == "nt" else r"[\w.-]+|image_folder:\w[\w.-]*(,\w+=\w+)*")
 
 
 def study_root() -> Path:
@@ -18,3 +26,32 @@ def study_root() -> Path:
     raise FileNotFoundError(
         f"no dvc.yaml in {here} or above it; run this inside a clone of the study"
     )
+
+
+def require_one_clone() -> None:
+    """Raise ValueError where code and study are of two clones: numbers would be of neither."""
+    code, root = Path(paramrel.__file__).resolve().parent, study_root().resolve()
+    if (root / "paramrel").is_dir() and code != root / "paramrel":
+        raise ValueError(
+            f"the study is {root}, but the code that runs is {code}; activate the environment that "
+            f"{root} was installed into, or set PYTHONPATH to {root}"
+        )
+
+
+def stem(dataset: str) -> str:
+    """Return what a data set is called in the names of files, as dvc.yaml calls it."""
+    return dataset if PLAIN.fullmatch(dataset) else file_name(dataset)
+
+
+def require_writable(folder: str | Path) -> None:
+    """Raise OSError where no file can be made in a folder, which is made where it is missing."""
+    place = Path(folder).resolve()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        probe = place / f".{os.getpid()}-probe"
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"{place} cannot be written ({error.strerror or error}); choose another folder"
+        ) from error

@@ -7,8 +7,8 @@ from paramrel.data.disk.files import whole_file
 from paramrel.measures.config import EvaluateParams
 from paramrel.measures.evaluation import Row, evaluate
 from paramrel.models.config import ModelParams
-from paramrel.runs.pretrained import METHODS, SEED, place
-from paramrel.runs.run import Run, save_run
+from paramrel.runs.pretrained import METHODS, SEED
+from paramrel.runs.run import FILE, Run, save_run
 from paramrel.runs.train import train_run
 from paramrel.study.paths import study_root
 from paramrel.training.config import TrainParams
@@ -20,14 +20,15 @@ MEASURED = ("n_test", "nll_bound", "shuffled_code", "probe_t1")
 def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> None:
     """Train the models of a data set, keep them below data/, write their cards into data.dvc.
 
-    The same seed gives the same bytes on the same machine.
+    The same seed gives the same bytes on the same machine. Raises ValueError for other data.
     """
+    if dataset not in METHODS:
+        raise ValueError(f"no models of {dataset!r} come with the study, only {', '.join(METHODS)}")
     data = load_dataset(dataset)
     for method in METHODS[dataset]:
         run, _ = train_run(data, method, SEED, model, train)
-        path = place(dataset, method)
-        save_run(run, study_root() / path.parent)
-        _write_card(path.relative_to("data").as_posix(), card(run, data))
+        save_run(run, study_root() / "data" / "pretrained" / run.key)
+        _write_card(f"pretrained/{run.key}/{FILE}", card(run, data))
 
 
 def card(run: Run, data: Dataset) -> Row:

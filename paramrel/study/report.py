@@ -11,6 +11,7 @@ import pandas as pd
 from paramrel.data.disk.files import whole_file
 from paramrel.metrics.statistics import summary_table
 from paramrel.study.params import StudyParams
+from paramrel.study.paths import stem
 from paramrel.study.results import read_json, read_table
 
 STYLE = """
@@ -30,16 +31,17 @@ td:first-child, th:first-child { text-align: left; }
 
 
 def read_runs(params: StudyParams) -> pd.DataFrame:
-    """Return the measurements of every run of the study, one row each, from results/metrics."""
+    """Return the measurements of every run of the study, one row each."""
+    folder = params.results / "metrics" / "train"
     return pd.DataFrame(
-        read_json(f"results/metrics/train/{dataset}-{method}-{seed}.json")
+        read_json(folder / stem(dataset) / f"{method}-{seed}.json")
         for dataset, method, seed in params.runs
     )
 
 
-def read_tables(name: str, datasets: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of results/tables/<name>_<dataset>.csv of all these data sets, if any."""
-    tables = [read_table(f"results/tables/{name}_{dataset}.csv") for dataset in datasets]
+def read_tables(folder: Path, name: str, datasets: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of <folder>/<name>_<dataset>.csv of all these data sets, if any."""
+    tables = [read_table(folder / f"{name}_{stem(dataset)}.csv") for dataset in datasets]
     return pd.concat(tables) if tables else pd.DataFrame()
 
 

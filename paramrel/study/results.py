@@ -1,7 +1,7 @@
 """What a notebook leaves behind: small files with the same bytes for the same numbers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from paramrel.data.disk.files import cause_of, whole_file
-from paramrel.study.provenance import code_revision
+from paramrel.study.provenance import provenance
 
 DIGITS = 6  # significant digits of the numbers in files
 
@@ -19,7 +19,7 @@ def write_json(row: dict, path: str | Path, stage: str = "") -> None:
 
     stage: as in `write_table`.
     """
-    row = row | _revision(stage)
+    row = row | _origin(stage, row)
     rounded = json.loads(json.dumps(row), parse_float=lambda x: float(f"{float(x):.{DIGITS}g}"))
     with whole_file(path) as part:
         part.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8", newline="\n")
@@ -44,20 +44,28 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, path: str | Path, stage: str = "") -> None:
-    """Write a table as CSV; stage: of dvc.yaml, whose `code_revision` then stands in every row."""
-    table = table.assign(**_revision(stage))
+    """Write a table as CSV.
+
+    stage: of dvc.yaml, whose `provenance` then stands in every row that does not say it by itself.
+    """
+    table = table.assign(**_origin(stage, table))
     with whole_file(path) as part:
         table.to_csv(part, index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
 
 
-def write_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG, without the name of the program that drew it."""
+def write_figure(figure: Figure, path: str | Path, stage: str = "") -> None:
+    """Write a figure as PNG, without the name of the program that drew it.
+
+    stage: of dvc.yaml, whose `provenance` then stands in the file as PNG text.
+    """
     with whole_file(path) as part:
-        figure.savefig(part, dpi=150, bbox_inches="tight", metadata={"Software": None})
+        origin = {"Software": None} | _origin(stage)
+        figure.savefig(part, dpi=150, bbox_inches="tight", metadata=origin)
 
 
-def _revision(stage: str) -> dict[str, str]:
-    return {"git_revision": code_revision(stage)} if stage else {}
+def _origin(stage: str, known: Container[str] = ()) -> dict[str, str]:
+    names = provenance(stage) if stage else {}
+    return {name: value for name, value in names.items() if name not in known}
 
 
 def _existing(path: str | Path) -> Path:

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 from torch.distributions import Distribution
 
 from paramrel.data.fields import count
-from paramrel.flows import MixedFlow, MixedTheta
+from paramrel.flows import MixedTheta
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.batches import in_batches
 from paramrel.models.bounds import nll_bound
@@ -83,7 +83,7 @@ def likeliest_label(
 
 
 def _check(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> None:
-    if not isinstance(model.flow, MixedFlow):
+    if not isinstance(model.variables, dict):
         raise ValueError("this model's data have one field, so there is nothing to complete")
     if model.method.flow == "one_shot" or model.method.code in ("x", "x_t"):
         raise ValueError(

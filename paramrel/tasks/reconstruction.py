@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import Data, count, leaves
-from paramrel.flows import Flow, OneShotFlow, PointMass
-from paramrel.models.autoencoder import FlowAutoencoder, Outputs
+from paramrel.data.fields import Data, count
+from paramrel.flows import Flow
+from paramrel.flows.checks import check_span
+from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.batches import in_batches
 from paramrel.models.encoding import mean_code
 from paramrel.solvers import Inversion, invert, times_of_log_snr
@@ -63,7 +64,7 @@ def reconstruct_from_code(
         images = run_sampler(model, count(x), steps, generator, predict)
         theta = model.flow.prior(model.batch_shape(count(x)), model.device, generator)
         start = torch.zeros(count(x), device=model.device)
-        return {"images": images, "nll": _nll(model.flow, predict(theta, start), x)}
+        return {"images": images, "nll": model.flow.nll(x, predict(theta, start))}
 
     return _reconstruction("code", s, in_batches(model, again, x))
 
@@ -82,12 +83,13 @@ def reconstruct_from_theta(
     z: a code of s = 1, (N, d), that is kept beside θ_t; without it, a method whose code is read
     from data is refused with a ValueError.
     """
+    check_span("t", t, t, 0, 1)
 
     def again(x: Data, z: Tensor | None = None) -> dict[str, Data]:
         time = torch.full((count(x),), t, device=model.device)
         theta = model.flow.sample_theta(model.to_flow(x), time, generator=generator)
         predict = predictor(model, z, 1.0, generator)
-        nll = _nll(model.flow, predict(theta, time), x)
+        nll = model.flow.nll(x, predict(theta, time))
         images = run_sampler(model, count(x), steps, generator, predict, theta, t)
         return {"images": images, "nll": nll}
 
@@ -139,14 +141,6 @@ def progression(x: Tensor, ways: Sequence[Reconstruction], way: str) -> Tensor:
     """Return x: (B, ...), and x again in one way from the earliest time on: (B, 1 + T, ...)."""
     again = sorted((kept for kept in ways if kept.way == way), key=lambda kept: kept.time)
     return torch.stack([x, *(kept.images for kept in again)], 1)
-
-
-def _nll(flow: Flow, out: Outputs, x: Data) -> Tensor:
-    """-ln p_O(x), nats (B,); NaN of a point, which has no probabilities of classes or bins."""
-    if any(isinstance(part, PointMass) for part in leaves(out)):
-        return torch.full((count(x),), math.nan)
-    flow = flow.data_flow if isinstance(flow, OneShotFlow) else flow
-    return flow.reconstruction_loss(x, out)
 
 
 def _reconstruction(way: str, time: float, found: dict[str, Data]) -> Reconstruction:

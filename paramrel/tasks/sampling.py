@@ -6,8 +6,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import Data, count, each
-from paramrel.flows import CategoricalFlow, Flow, MixedFlow, Theta
+from paramrel.data.fields import Data, count, each, moved
+from paramrel.flows import Theta
 from paramrel.models.autoencoder import FlowAutoencoder, Outputs, sample_code
 from paramrel.models.batches import in_batches
 from paramrel.solvers import Predictor, ancestral, bfn_solver, decode, inference
@@ -127,8 +127,9 @@ def run_sampler(
         theta, t = model.flow.prior(shape, model.device), 1.0
     with inference(model):
         if t == 1:
-            x = model.flow.mode_output(predict(theta, torch.ones(number, device=model.device)))
-            return model.to_data(x)
+            out = predict(theta, torch.ones(number, device=model.device))
+            model.flow.check_output(out)
+            return model.to_data(model.flow.mode_output(out))
         n = max(round((1 - t) * steps), 1)
         run = dict(final="mode", theta=theta, device=model.device, generator=generator)
         if solver == "ancestral":
@@ -143,16 +144,10 @@ def draw_noise(model: FlowAutoencoder, number: int, generator: Generator) -> Noi
 
     generator: on the model's device.
     """
-    if model.method.flow == "one_shot":
+    if not model.flow.moves:
         return None
-
-    def of_field(shape: tuple[int, ...], flow: Flow) -> Tensor:
-        classes = (flow.num_classes,) if isinstance(flow, CategoricalFlow) else ()
-        noise = torch.randn((*shape, *classes), generator=generator, device=model.device)
-        return noise.cpu()
-
-    flows = model.flow.flows if isinstance(model.flow, MixedFlow) else model.flow
-    return each(of_field, model.batch_shape(number), flows)
+    noise = model.flow.draw_noise(model.batch_shape(number), model.device, generator)
+    return moved(noise, "cpu")
 
 
 def decode_codes(

@@ -8,7 +8,11 @@ from paramrel.models.config import Count, Params
 
 
 class TrainParams(Params):
-    """The numbers that define a training."""
+    """The numbers that define a training; params.yaml says what each is.
+
+    >>> TrainParams(steps=2000).batch_size
+    128
+    """
 
     steps: Count = 600
     batch_size: int = Field(128, ge=2, le=1_000_000)

@@ -23,7 +23,9 @@ def limit_threads(number: int) -> None:
 
     In PyTorch and in the libraries below NumPy, SciPy and scikit-learn, which were imported before.
     """
-    number = min(number, int(os.environ.get("OMP_NUM_THREADS", number)))
+    allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # of the outermost level
+    if allowed.isdecimal() and int(allowed) > 0:  # OpenMP ignores all else
+        number = min(number, int(allowed))
     torch.set_num_threads(number)
     threadpool_limits(number)
 
@@ -65,7 +67,7 @@ def _check(params: TrainParams, gpu: bool) -> None:
         raise ValueError(
             f"train.devices × train.num_nodes is {processes}, but the number of processes started "
             f"is {started}; make them equal, or run `torchrun --nproc-per-node {params.devices} -m "
-            "paramrel.training DATASET METHOD SEED` on each node"
+            "paramrel.study train DATASET METHOD SEED` on each node"
         )
     if params.accelerator == "gpu" and not gpu:
         raise ValueError(

@@ -17,6 +17,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PARAMREL_DATA", str(tmp_path / "files"))
     (tmp_path / "files").mkdir()
+    monkeypatch.chdir(tmp_path / "files")
     return tmp_path / "files"
 
 

@@ -1,5 +1,7 @@
 """3D Shapes and dSprites: tables of every combination of factors."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import h5py
@@ -130,3 +132,17 @@ def test_images_and_factors_of_different_number_are_refused(root, accept_files):
     accept_files("dsprites")
     with pytest.raises(ValueError, match=r"images are uint8 \(100, 64, 64\), for 144 factors"):
         load_dataset("dsprites")
+
+
+def test_only_shapes3d_needs_h5py_and_says_so(root, accept_files, monkeypatch):
+    write_shapes3d(root)
+    accept_files("shapes3d")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert len(load_dataset("digits").train)
+    with pytest.raises(ImportError, match=r"needs h5py; install it: pip install paramrel\[study\]"):
+        load_dataset("shapes3d")
+
+
+def test_the_data_room_is_imported_without_h5py():
+    code = "import sys; sys.modules['h5py'] = None; import paramrel.data.registry"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -53,6 +53,97 @@ def test_a_path_may_be_absolute(root, tmp_path):
     assert load_dataset(f"image_folder:{tmp_path / 'elsewhere'}").shape == (3, 8, 8)
 
 
+def test_a_relative_path_starts_at_the_working_folder_alone(root, tmp_path, monkeypatch):
+    write_many(root / "faces")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(FileNotFoundError, match=f"no folder {tmp_path / 'work' / 'faces'}; a rel"):
+        load_dataset("image_folder:faces")
+    with pytest.raises(FileNotFoundError, match=f"no folder {tmp_path / 'work' / 'faces'}; a rel"):
+        load_dataset("image_folder:faces", root)
+    assert len(load_dataset("image_folder:../files/faces").train)
+
+
+def test_a_path_may_hold_commas_and_signs_of_any_script(root):
+    for name in ("me, you,size=1", "Фото 写真"):
+        write_many(root / name)
+        assert load_dataset(f"image_folder:{name}").shape == (3, 8, 8)
+        assert load_dataset(f"image_folder:{name},size=4").shape == (3, 4, 4)
+
+
+def test_what_was_found_and_left_out_is_said_once_on_stderr(root, capsys):
+    for name in ("cat", "dog"):
+        write_many(root / "zoo" / name, 30)
+    (root / "zoo" / "cat" / "0.heic").touch()
+    (root / "zoo" / ".ipynb_checkpoints").mkdir()
+    dataset = load_dataset("image_folder:zoo")
+    load_dataset("image_folder:zoo")
+    counts = ", ".join(f"{part} {len(getattr(dataset, part))}" for part in PARTS)
+    line = f"60 images in {root / 'zoo'}; 2 classes: cat 30, dog 30; {counts} (by content)"
+    told = [line for line in capsys.readouterr().err.splitlines() if "image_folder:zoo: 6" in line]
+    assert told == [f"image_folder:zoo: {line}; left out: 1 .heic"]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing", "told"),
+    [
+        (("train", "val"), "test", "by the folders' names, test split off the training images"),
+        (("train", "test"), "validation", "validation split off the training images by content"),
+    ],
+)
+def test_a_part_without_a_folder_is_split_off_the_training_images(
+    root, capsys, given, missing, told
+):
+    for value, name in enumerate(given):
+        for i in range(40):
+            write(root / "set" / name / "only" / f"{i}.png", value=(value, i, 0))
+    dataset = load_dataset("image_folder:set")
+    (kept,) = {"validation", "test"} - {missing}
+    assert len(getattr(dataset, kept)) == 40 and (levels(getattr(dataset, kept))[:, 0] == 1).all()
+    assert len(dataset.train) + len(getattr(dataset, missing)) == 40
+    assert len(getattr(dataset, missing)) and (levels(getattr(dataset, missing))[:, 0] == 0).all()
+    assert told in capsys.readouterr().err
+
+
+def test_copies_in_a_later_part_are_left_out_and_counted(root, capsys):
+    for name in ("train", "test"):
+        for i in range(40):
+            write(root / "set" / name / f"{i}.png", value=(i if name == "test" else i + 37, 0, 0))
+    dataset = load_dataset("image_folder:set")
+    assert overlap(dataset) == 0 and len(dataset.test) == 40
+    assert "left out: 3 copies of images of a later part" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("color", ["rgb", "grey"])
+def test_what_is_transparent_lies_on_white(root, mode, color):
+    for i in range(20):
+        pixels = np.full((8, 8, 4), (i, i, i, 255), np.uint8)
+        pixels[:4] = (9, 9, 9, 0)  # the hidden colour
+        image = Image.fromarray(pixels).convert("RGBA" if mode == "P" else mode)
+        image = image.quantize() if mode == "P" else image
+        (root / "logos").mkdir(exist_ok=True)
+        image.save(root / "logos" / f"{i}.png")
+    dataset = load_dataset(f"image_folder:logos,color={color}")
+    for part in parts(dataset):
+        assert (levels(part)[:, :, :4] == 255).all() and (levels(part)[:, :, 4:] < 20).all()
+
+
+def test_what_is_half_transparent_is_half_white(root):
+    for i in range(20):
+        (root / "logos").mkdir(exist_ok=True)
+        Image.new("RGBA", (8, 8), (0, 0, i, 128)).save(root / "logos" / f"{i}.png")
+    red = torch.cat([levels(part)[:, 0] for part in parts(load_dataset("image_folder:logos"))])
+    assert (red == 127).all()
+
+
+def test_three_images_suffice_whatever_they_hold(root):
+    for name in range(20):
+        write_many(root / f"few{name}", number=3)
+        dataset = load_dataset(f"image_folder:few{name}")
+        assert [len(part) for part in parts(dataset)] == [1, 1, 1]
+
+
 def test_subfolders_are_classes(root):
     for value, name in enumerate(("ant", "bee", "cat")):
         for i in range(30):
@@ -133,7 +224,9 @@ def test_images_of_many_sizes_are_told_with_what_to_do(root):
     assert load_dataset("image_folder:faces,size=8").shape == (3, 8, 8)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"<!DOCTYPE html>", b"\x89PNG\r\n\x1a\n" + bytes(50)]
+)
 def test_a_file_that_is_no_image_is_named(root, content):
     write_many(root / "faces")
     (root / "faces" / "bad.png").write_bytes(content)
@@ -172,7 +265,8 @@ def test_an_image_that_may_not_be_read_is_named(root, monkeypatch):
 
 def test_too_few_images_for_three_parts_are_told(root):
     write_many(root / "faces", number=2)
-    with pytest.raises(ValueError, match="has 2 examples, too few for three parts"):
+    cause = "faces.* has 2 examples, too few for three parts: 'test' gets none"
+    with pytest.raises(ValueError, match=cause):
         load_dataset("image_folder:faces")
 
 

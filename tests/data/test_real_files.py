@@ -39,7 +39,7 @@ def test_the_published_images_are_all_there_with_their_checksums(name, folder, s
 def test_a_folder_of_cifar_images_is_loaded_as_it_is(tmp_path):
     with tarfile.open(need(f"{CIFAR}.tar.gz")) as tar:
         tar.extractall(tmp_path, filter="data")
-    dataset = load_dataset(f"image_folder:{CIFAR}", tmp_path)
+    dataset = load_dataset(f"image_folder:{tmp_path / CIFAR}")
     assert dataset.shape == (3, 32, 32) and len(dataset.label_names) == 10
     assert len(dataset.test) == 1000
     assert len(dataset.train) + len(dataset.validation) == 5000

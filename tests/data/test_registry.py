@@ -1,6 +1,9 @@
 """The registry: every name, what it says of itself, and the commands."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -106,3 +109,13 @@ def test_the_command_prepares_a_set_and_records_what_it_holds(few, tmp_path, cap
 def test_the_command_fails_in_one_sentence():
     with pytest.raises(SystemExit, match="'minst', not one of .*did you mean 'mnist'"):
         main(["prepare", "minst"])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_the_list_is_printed_with_the_signs_of_every_terminal(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "paramrel.data"]
+    output = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+    lines = output.decode(encoding).splitlines()
+    sign = "x" if encoding == "ascii" else "×"
+    assert len(lines) == 1 + len(DATASETS) and f" 1{sign}8{sign}8 " in lines[1]

@@ -14,7 +14,7 @@ from paramrel.flows import (
     GaussianFlow,
     bin_centers,
     bin_index,
-    discretized,
+    discretized_normal,
 )
 
 BINS = [2, 3, 16, 256]
@@ -62,9 +62,9 @@ def test_the_mean_and_its_gradients_summed_in_blocks_are_those_of_autograd(block
         mean = DiscretizedNormal(loc, scale, 256).mean
         return mean, *torch.autograd.grad(mean.sin().sum(), (loc, scale))
 
-    monkeypatch.setattr(discretized, "BLOCK", block)
+    monkeypatch.setattr(discretized_normal, "BLOCK", block)
     blocks = with_gradients()
-    monkeypatch.setattr(discretized, "FEW_BINS", 256)
+    monkeypatch.setattr(discretized_normal, "FEW_BINS", 256)
     for here, autograd in zip(blocks, with_gradients(), strict=True):
         torch.testing.assert_close(here, autograd, rtol=1e-9, atol=1e-12)
 

@@ -5,7 +5,12 @@ import math
 import pytest
 import torch
 
-from paramrel.flows import ExponentialAccuracy, QuadraticAccuracy, VariancePreservingAccuracy
+from paramrel.flows import (
+    ExponentialAccuracy,
+    QuadraticAccuracy,
+    VariancePreservingAccuracy,
+    check_times,
+)
 
 SCHEDULES = [
     ExponentialAccuracy(1e-3),
@@ -95,10 +100,9 @@ def test_the_variance_preserving_schedule_has_the_noise_of_ddpm():
         (lambda: QuadraticAccuracy(-1.0), r"beta_1 = -1.0 must lie in \(0, inf\)"),
         (lambda: VariancePreservingAccuracy(noise_rate_1=0.05), r"noise_rate_1 = 0.05"),
         (lambda: QuadraticAccuracy(1.0).beta(1.5), r"t must lie in \[0, 1\].*1\.5"),
-        (
-            lambda: QuadraticAccuracy(1.0).alpha(torch.tensor([0.5, -0.1])),
-            r"t must lie in \[0, 1\]",
-        ),
+        (lambda: QuadraticAccuracy(1.0).alpha(-0.1), r"t must lie in \[0, 1\]"),
+        (lambda: ExponentialAccuracy(0.1).gamma(math.nan), r"t must lie in \[0, 1\].*nan"),
+        (lambda: check_times(torch.tensor([0.5, -0.1])), r"t must lie in \[0, 1\]"),
         (lambda: ExponentialAccuracy(0.1).alpha_step(0, 5), r"i must lie in \[1, 5\]"),
         (lambda: ExponentialAccuracy(0.1).alpha_step(6, 5), r"i must lie in \[1, 5\]"),
         (lambda: ExponentialAccuracy(0.1).alpha_step(1.0, 5), r"i has dtype torch.float32"),

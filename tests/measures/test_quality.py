@@ -11,10 +11,7 @@ from paramrel.measures.assessment import extractors
 from paramrel.measures.config import QualityParams
 from paramrel.measures.quality import code_space, known_when, quality_table, solver_curve
 from paramrel.models.config import ModelParams
-from paramrel.runs.run import save_run
 from paramrel.runs.train import train_run
-from paramrel.study.results import write_json
-from paramrel.study.runs import load_runs, measured_runs
 from paramrel.training.config import TrainParams
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -113,16 +110,3 @@ def test_without_a_run_of_the_methods_a_figure_says_so():
     for draw in (figures.known_when, lambda table: figures.code_space(table, ())):
         (text,) = draw(pd.DataFrame()).texts
         assert text.get_text().startswith("no run of the methods of quality.")
-
-
-def test_the_runs_of_the_study_are_read_by_their_names(runs, tmp_path, monkeypatch):
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    for run in runs[:1]:
-        save_run(run, f"results/runs/{run.key}")
-        write_json({"n_test": 360}, f"results/metrics/train/{run.key}.json")
-    (read,) = load_runs("digits", ["bfn"], [0])
-    assert read.key == "digits-bfn-0"
-    assert measured_runs([read]) == {"digits-bfn-0": {"n_test": 360}}
-    with pytest.raises(FileNotFoundError, match="digits-ae-0.*`dvc repro` trains it"):
-        load_runs("digits", ["ae"], [0])

@@ -36,7 +36,7 @@ def test_no_batch_is_larger_than_the_model_s_and_every_example_is_measured(
 
 def test_the_mean_in_batches_is_that_of_all_at_once(model, monkeypatch):
     x = load_dataset("digits").test.x
-    whole = nll_bound(model, x, num_times=8, generator=model.generator(0)).total.mean()
+    whole = nll_bound(model, x, num_times=8, generator=model.generator(0)).total.mean().item()
     monkeypatch.setattr(FlowAutoencoder, "batch_size", 40)
-    parts = nll_bound(model, x, num_times=8, generator=model.generator(0)).total.mean()
+    parts = nll_bound(model, x, num_times=8, generator=model.generator(0)).total.mean().item()
     assert parts == pytest.approx(whole, rel=0.02)

@@ -19,7 +19,8 @@ os.chdir(study)
 import torch
 torch.set_num_threads(1)
 import paramrel.training
-from paramrel.runs import save_run, train_run
+from paramrel.runs.run import save_run
+from paramrel.runs.train import train_run
 paramrel.training.loop.VALIDATED = 20
 if slow:
     sync = os.fsync

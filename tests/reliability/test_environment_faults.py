@@ -272,7 +272,7 @@ def test_a_data_folder_that_is_not_there_is_named(tmp_path, monkeypatch, kind):
     with pytest.raises(OSError, match=r"elsewhere.*train-images.* could not be downloaded from"):
         load_dataset("mnist")
     with pytest.raises(FileNotFoundError, match="there is no folder .*elsewhere"):
-        load_dataset("image_folder:faces")
+        load_dataset(f"image_folder:{folder}/faces")
     with pytest.raises(FileNotFoundError, match="there is no folder .*elsewhere.*; put there what"):
         load_dataset("ffhq")
 
@@ -299,20 +299,20 @@ def test_too_little_memory_while_decoding_is_told_and_leaves_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(stage, no_memory)
         with pytest.raises((ValueError, OSError), match=r"faces.*(MemoryError|out of memory)"):
-            load_dataset("image_folder:faces")
+            load_dataset(f"image_folder:{root}/faces")
     folder = tmp_path / "cache" / "prepared"
     assert not folder.exists() or prepared_folders(tmp_path) == []
-    assert len(load_dataset("image_folder:faces").train)
+    assert len(load_dataset(f"image_folder:{root}/faces").train)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 4_000_000_000])
 def test_times_of_files_never_matter(tmp_path, root, seconds, monkeypatch):
     write_images(root / "faces")
-    before = load_dataset("image_folder:faces")
+    before = load_dataset(f"image_folder:{root}/faces")
     for path in [*root.rglob("*"), *(tmp_path / "cache").rglob("*")]:
         os.utime(path, (seconds, seconds))
     monkeypatch.setattr("paramrel.data.sets.image_folder._read", unreadable)
-    after = load_dataset("image_folder:faces")
+    after = load_dataset(f"image_folder:{root}/faces")
     assert (before.train.x[:] == after.train.x[:]).all()
 
 
@@ -320,12 +320,12 @@ def test_an_image_that_changed_without_a_change_of_time_or_size_is_read_again(ro
     write_images(root / "faces")
     path = root / "faces" / "0.bmp"
     os.utime(path, (5, 5))
-    load_dataset("image_folder:faces")
+    load_dataset(f"image_folder:{root}/faces")
     size = path.stat().st_size
     write_images(root / "faces", value=200)
     os.utime(path, (5, 5))
     assert path.stat().st_size == size
-    dataset = load_dataset("image_folder:faces")
+    dataset = load_dataset(f"image_folder:{root}/faces")
     for split in (dataset.train, dataset.validation, dataset.test):
         assert (split.x.levels[split.x.rows][:, :, 0, 0] == 200).all()
 
@@ -342,7 +342,7 @@ def test_an_image_that_changes_while_it_is_read_is_told(root, monkeypatch):
 
     monkeypatch.setattr(Path, "read_bytes", changing)
     with pytest.raises(ValueError, match=r"7\.bmp changed while it was read; try again"):
-        load_dataset("image_folder:faces")
+        load_dataset(f"image_folder:{root}/faces")
 
 
 def test_a_clock_that_goes_back_while_data_are_prepared_changes_nothing(root, monkeypatch):

@@ -49,7 +49,7 @@ def study(tmp_path, monkeypatch):
     shutil.copy(ROOT / "data" / "digits.npz", tmp_path / "data")
     shutil.copy(ROOT / "data.dvc", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrained, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(pretrained, "FOLDERS", (tmp_path / "data" / "pretrained",))
     return tmp_path
 
 
@@ -111,7 +111,7 @@ def test_a_damaged_model_is_named_with_the_commands_that_restore_it(study):
 
 @pytest.mark.parametrize(("dataset", "method"), [("mnist", "bfn"), ("digits", "vae")])
 def test_a_model_that_there_is_not_is_refused_with_those_that_there_are(dataset, method):
-    with pytest.raises(ValueError, match=f"no pretrained '{method}' on '{dataset}'.*paramrel_same"):
+    with pytest.raises(ValueError, match=f"no '{method}' trained on '{dataset}'.*paramrel_same"):
         load_pretrained(dataset, method)
 
 

@@ -5,9 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
 import torch
-import yaml
 
 from paramrel.runs.record import CODE, git_revision, weights_hash
 
@@ -34,29 +32,6 @@ def test_the_recipe_has_the_code_of_every_module_that_a_training_imports():
     files = {file.split("/")[0] for file in modules_of("paramrel.training.loop")}
     assert files - HARMLESS <= set(CODE)
     assert all((ROOT / "paramrel" / name).exists() for name in CODE)
-
-
-@pytest.mark.parametrize(
-    ("stage", "module"),
-    [
-        ("train_ahead", "paramrel.study.ahead"),
-        ("train", "paramrel.measures.evaluation"),
-        ("ablate", "paramrel.study.ablation"),
-        ("code_time", "paramrel.study.ablation"),
-    ],
-)
-def test_a_stage_that_trains_depends_on_the_code_that_its_numbers_depend_on(stage, module):
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    covered = [dep.removeprefix("paramrel/") for dep in stages[stage]["deps"]]
-    missing = {
-        file
-        for file in modules_of(module)
-        - HARMLESS
-        - {"results.py", "provenance.py", "metrics/__init__.py"}
-        if not any(file == dep or file.startswith(f"{dep}/") for dep in covered)
-        and not file.startswith("data/")  # what is made of the data is a dependency itself
-    }
-    assert missing == set()
 
 
 def test_the_hash_of_weights_knows_names_types_shapes_and_every_bit():

@@ -83,7 +83,7 @@ def test_numbers_of_a_fit_go_to_the_model_or_to_the_training():
     assert (run.key, run.model.params.code_dim, run.train.steps) == ("digits-vae-2", 3, 1)
     with pytest.raises(ValueError, match="'stepz' is no number .*did you mean 'steps'"):
         fit("digits", stepz=3)
-    with pytest.raises(ValueError, match="gamma.*less than or equal to 1"):
+    with pytest.raises(ValueError, match="gamma = 3.0: Input should be less than or equal to 1"):
         fit("digits", gamma=3.0)
 
 

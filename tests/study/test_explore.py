@@ -11,7 +11,7 @@ import torch
 from paramrel.data import load_dataset
 from paramrel.models.config import ModelParams
 from paramrel.runs.train import train_run
-from paramrel.study.explore import Explorer, Look, controls, png
+from paramrel.study.explore import Explorer, Look, png, sliders
 from paramrel.training.config import TrainParams
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -31,13 +31,13 @@ def parts(widget, kind):
     return [found for child in getattr(widget, "children", ()) for found in parts(child, kind)]
 
 
-def sliders(view):
+def named(view):
     return {s.description: s for s in parts(view, (widgets.IntSlider, widgets.FloatSlider))}
 
 
 def test_there_is_a_slider_for_the_image_the_time_the_noise_and_every_dimension(explorer):
     names = ["image", "code time s", "noise seed", "z0", "z1", "z2", "z3"]
-    assert list(sliders(controls(explorer))) == names
+    assert list(named(sliders(explorer))) == names
 
 
 @pytest.mark.parametrize(
@@ -52,20 +52,20 @@ def test_there_is_a_slider_for_the_image_the_time_the_noise_and_every_dimension(
 def test_moving_a_slider_redraws_what_depends_on_it_and_nothing_else(
     explorer, slider, value, changed
 ):
-    view = controls(explorer)
+    view = sliders(explorer)
     before = [picture.value for picture in parts(view, widgets.Image)]
-    sliders(view)[slider].value = value
+    named(view)[slider].value = value
     after = [picture.value for picture in parts(view, widgets.Image)]
     found = {n for n, a, b in zip(Look._fields, before, after, strict=True) if a != b}
     assert changed <= found <= changed | {"decoded"}
 
 
 def test_the_button_brings_the_first_pictures_back(explorer):
-    view = controls(explorer)
+    view = sliders(explorer)
     before = [picture.value for picture in parts(view, widgets.Image)]
-    sliders(view)["z0"].value = 2.0
+    named(view)["z0"].value = 2.0
     parts(view, widgets.Button)[0].click()
-    assert sliders(view)["z0"].value == 0
+    assert named(view)["z0"].value == 0
     assert [picture.value for picture in parts(view, widgets.Image)] == before
 
 

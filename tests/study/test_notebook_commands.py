@@ -1,6 +1,8 @@
 """The commands of paramrel.study.notebooks, on small notebooks made here."""
 
 import json
+import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -9,11 +11,14 @@ from nbformat import v4
 from paramrel.study import notebooks
 from paramrel.study.__main__ import main
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """A study root with an empty notebooks folder, as the working directory."""
     (tmp_path / "dvc.yaml").touch()
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -44,7 +49,7 @@ def test_sources_depend_on_source_and_tags_alone(study):
         tagged.metadata = {"tags": ["parameters"], "papermill": {"duration": count}}
         write(study / "notebooks" / "a.ipynb", v4.new_markdown_cell("# A"), tagged, widgets={})
         main(["sources"])
-        return (study / "results" / "sources" / "a.ipynb").read_bytes()
+        return (study / "results" / "digits" / "sources" / "a.ipynb").read_bytes()
 
     stripped = source(1, "one")
     assert source(7, "two") == stripped
@@ -62,7 +67,7 @@ def test_sources_forget_a_notebook_that_is_gone(study):
     main(["sources"])
     gone.unlink()
     main(["sources"])
-    assert list((study / "results" / "sources").iterdir()) == []
+    assert list((study / "results" / "digits" / "sources").iterdir()) == []
 
 
 def test_clean_keeps_outputs_and_counts_and_drops_the_rest(study):

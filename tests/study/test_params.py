@@ -1,12 +1,13 @@
 """params.yaml: what is refused, and how it is said."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from paramrel.study.__main__ import main
-from paramrel.study.params import StudyParams, load_params, profiles
+from paramrel.study.params import StudyParams, load_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,8 +49,15 @@ def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
         ),
         ({"datasets": []}, "datasets"),
         ({"seeds": [0, 0]}, "seeds = .*twice"),
+        ({"seeds": 0}, r"seeds = 0: give a list: \[0\]"),
+        ({"methods": "bfn"}, r"methods = 'bfn': give a list: \['bfn'\]"),
+        ({"study": "../mine"}, r"study = '../mine': give letters, digits, _ and -"),
+        ({"study": ""}, "study = '': give letters"),
+        ({"datasets": ["image_folder:../photos"]}, "datasets.0 = .*link yours there and write"),
+        ({"datasets": ["image_folder:photos,sized=8"]}, "datasets.0 = .*'sized=8'.*is no option"),
+        ({"datasets": ["image_folder:a/b,size=8"]}, "datasets.0 = .*-p dataset image_folder:PATH"),
         ({"train.step": 5}, "train.step is not a known parameter; did you mean 'steps'"),
-        ({"epochs": 5}, "epochs is not a known parameter; allowed: datasets"),
+        ({"epochs": 5}, "epochs is not a known parameter; allowed: study, datasets"),
         ({"train.steps": 0}, "train.steps = 0: .*greater than or equal to 1"),
         ({"train.steps": "many"}, "train.steps = 'many'"),
         ({"model.gamma": 1.2}, "model.gamma = 1.2: .*less than or equal to 1"),
@@ -114,7 +122,8 @@ def test_the_command_says_what_is_wrong_in_one_line_and_fails(tmp_path, monkeypa
     main(["check"])
     assert (
         capsys.readouterr().out
-        == f"params.yaml is valid: {len(load_params().runs)} runs of 600 steps\n"
+        == f"params.yaml is valid: the study digits, {len(load_params().runs)} runs of 600 steps, "
+        f"results in {tmp_path / 'results' / 'digits'}\n"
     )
     written(tmp_path, methods=["bfm"])
     with pytest.raises(SystemExit, match="error: params.yaml: methods.0 = 'bfm': not one of"):
@@ -151,33 +160,6 @@ def test_a_data_set_in_two_groups_is_refused(tmp_path):
         load_params(written(tmp_path, datasets=["digits"], types=twice))
 
 
-@pytest.mark.parametrize("name", profiles())
-def test_a_profile_replaces_its_numbers_and_keeps_the_comments_and_all_others(
-    name, tmp_path, monkeypatch
-):
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    (tmp_path / "params.yaml").write_text(before, encoding="utf-8")
-    main(["use", name])
-    after = (tmp_path / "params.yaml").read_text(encoding="utf-8")
-    assert load_params().runs != load_params(ROOT / "params.yaml").runs
-    assert load_params().generate == load_params(ROOT / "params.yaml").generate
-    assert [s for s in before.splitlines() if s.startswith("#")] == [
-        s for s in after.splitlines() if s.startswith("#")
-    ]
-
-
-def test_an_unknown_profile_is_refused_and_changes_nothing(tmp_path, monkeypatch):
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    path = written(tmp_path)
-    before = path.read_bytes()
-    with pytest.raises(SystemExit, match="there is no profile 'minst', only mnist, paper, quick"):
-        main(["use", "minst"])
-    assert path.read_bytes() == before
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -193,3 +175,20 @@ def test_what_yaml_readers_take_silently_is_refused(tmp_path, text, message):
     path.write_text(content.replace("\nevaluate:", f"  {text}\n\nevaluate:"), encoding="utf-8")
     with pytest.raises(ValueError, match=f"params.yaml: {message}"):
         load_params(path)
+
+
+def test_a_folder_of_images_beside_the_file_is_a_data_set(tmp_path):
+    name = "image_folder:photos,size=16"
+    assert load_params(written(tmp_path, datasets=[name])).datasets == (name,)
+
+
+def test_code_of_another_clone_is_refused(tmp_path, monkeypatch):
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    load_params()  # a folder of parameters alone
+    (tmp_path / "paramrel").mkdir()
+    with pytest.raises(ValueError, match=f"the study is {tmp_path}, but the code .* PYTHONPATH"):
+        load_params()
+    monkeypatch.chdir(ROOT)
+    load_params()

@@ -1,13 +1,16 @@
 """The names of the run, the parameters and the code that made a number."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from paramrel.data import load_dataset
 from paramrel.measures.config import GenerateParams
@@ -15,12 +18,13 @@ from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
-from paramrel.study.provenance import code_revision
-from paramrel.study.results import read_json, read_table, write_json, write_table
+from paramrel.study.provenance import code_revision, provenance
+from paramrel.study.results import read_json, read_table, write_figure, write_json, write_table
 from paramrel.training.config import TrainParams
 
 ROOT = Path(__file__).parents[2]
-STAGES = "stages: {measure: {cmd: 'true', deps: [data, paramrel/a.py]}}\n"
+STAGES = "stages: {measure: {cmd: 'true', params: [a, b.c], deps: [data, paramrel/a.py]}}\n"
+PARAMS = "{study: tiny, a: 1, b: {c: 2, d: 3}}"
 
 
 def git(*words):
@@ -34,6 +38,7 @@ def study(tmp_path, monkeypatch):
     """A repository whose stage depends on one of two modules, each committed once."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text(STAGES)
+    (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "paramrel").mkdir()
     git("init", "--quiet")
     for name in ("a", "b"):
@@ -61,24 +66,53 @@ def test_outside_a_repository_there_is_no_revision(tmp_path, monkeypatch):
     assert code_revision("measure") == ""
 
 
-def test_every_row_and_every_json_of_a_stage_says_the_revision(study):
+def test_in_a_shallow_clone_the_first_commit_is_not_taken_for_the_last_change(study, tmp_path):
+    copy = tmp_path / "copy"
+    git("clone", "--quiet", "--depth", "1", f"file://{study}", str(copy))
+    os.chdir(copy)
+    assert code_revision("measure") == ""
+    (copy / "paramrel" / "a.py").write_text("newer")
+    git("commit", "--quiet", "-am", "newer")
+    assert code_revision("measure") == git("rev-parse", "HEAD")
+
+
+def test_every_row_json_and_figure_of_a_stage_says_study_parameters_and_revision(study):
+    names = provenance("measure")
+    assert names["study"] == "tiny" and names["git_revision"] == git("rev-parse", "HEAD~1")
     write_table(pd.DataFrame({"a": [1.5, 2.5]}), study / "t.csv", "measure")
-    assert (read_table(study / "t.csv")["git_revision"] == git("rev-parse", "HEAD~1")).all()
+    assert read_table(study / "t.csv").drop(columns="a").to_dict("records") == [names, names]
     write_json({"a": 1}, study / "r.json", "measure")
-    assert read_json(study / "r.json") == {"a": 1, "git_revision": git("rev-parse", "HEAD~1")}
+    assert read_json(study / "r.json") == {"a": 1} | names
+    write_figure(plt.figure(), study / "f.png", "measure")
+    with Image.open(study / "f.png") as image:
+        assert names.items() <= image.text.items()
     write_table(pd.DataFrame({"a": [1.5]}), study / "t.csv")
     assert list(read_table(study / "t.csv")) == ["a"]
 
 
-def test_every_table_of_a_notebook_names_the_stage_that_runs_it():
+def test_a_row_that_says_of_which_parameters_it_is_keeps_them(study):
+    write_table(pd.DataFrame({"parameters_sha256": ["own"]}), study / "t.csv", "measure")
+    assert read_table(study / "t.csv")["parameters_sha256"].tolist() == ["own"]
+
+
+def test_only_parameters_that_a_stage_depends_on_change_their_hash(study):
+    before = provenance("measure")["parameters_sha256"]
+    (study / "params.yaml").write_text(PARAMS.replace("d: 3", "d: 4"))
+    assert provenance("measure")["parameters_sha256"] == before
+    (study / "params.yaml").write_text(PARAMS.replace("c: 2", "c: 4"))
+    assert provenance("measure")["parameters_sha256"] != before
+
+
+def test_every_file_of_a_notebook_names_the_stage_that_runs_it():
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = nbformat.read(path, nbformat.current_nbformat).cells
         source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-        tables = re.findall(r'write_table\(\w+, f"\{out\}/tables/[^"]+"(?:, "(\w+)")?\)', source)
-        for stage in tables if path.stem != "14_report" else ():  # it only prints them
-            assert f"results/sources/{path.name}" in stages[stage]["deps"]
-            assert "paramrel/provenance.py" in stages[stage]["deps"]
+        files = re.findall(
+            r'write_(?:table|figure|json)\([^"]+"\{out\}/[^"]+"(?:, "(\w+)")?\)', source
+        )
+        for stage in files if path.stem != "01_data" else ():  # which no stage runs
+            assert f"results/${{study}}/sources/{path.name}" in stages[stage]["deps"]
 
 
 def test_another_parameter_of_the_run_or_of_its_measurement_is_another_fingerprint():

@@ -88,22 +88,15 @@ def test_every_example_is_seen_once_before_any_is_seen_again():
     data = load_dataset("digits")
     seen = []
 
-    class Recorder(torch.nn.Module):
-        def __init__(self, model):
-            super().__init__()
-            self.model, self.device = model, model.device
-            self.method, self.nll_bound, self.encoder = model.method, model.nll_bound, model.encoder
+    def record(module, arguments):
+        if module.training:
+            seen.append(arguments[0])
 
-        def __deepcopy__(self, memo):
-            return self
-
-        def forward(self, x, generator, *parts):
-            seen.append(x)
-            return self.model(x, generator, *parts)
-
+    model = build_model("bfn", data.variables, SMALL)
+    model.register_forward_pre_hook(record)
     number = len(data.train)
     params = SHORT.model_copy(update={"steps": 2 * (number // 32) + 3, "evaluations": 1})
-    train(Recorder(build_model("bfn", data.variables, SMALL)), data, params, 0, progress=False)
+    train(model, data, params, 0, progress=False)
     epoch = torch.cat(seen)[:number].flatten(1)
     expected = data.train.x.flatten(1)
     assert torch.equal(
@@ -146,7 +139,7 @@ def study(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "folder"), [([], "results/runs/digits-bfn-1"), (["--out", "here"], "here")]
+    ("words", "folder"), [([], "results/tiny/runs/digits/bfn-1"), (["--out", "here"], "here")]
 )
 def test_the_command_trains_a_run_of_the_parameters_and_keeps_it(study, words, folder):
     main(["train", "digits", "bfn", "1", *words])

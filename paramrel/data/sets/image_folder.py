@@ -2,60 +2,101 @@
 
 import hashlib
 import json
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from paramrel.data.disk.images import decode, in_chunks
-from paramrel.data.source import UNDECIDED, Original, Source, blaming
-from paramrel.data.splits import digest, split_by_content
+from paramrel.data.sets.folder_tree import Tree, listed, read_tree
+from paramrel.data.source import PARTS, UNDECIDED, Original, Source, blaming
+from paramrel.data.splits import LEFT_OUT, digest, require_parts, split_by_content
 
 PREFIX = "image_folder:"
 
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
-
-
-PART_NAMES = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
+DECODING = 2  # goes up when the same files are read as other images, classes or parts
 
 
 CHOICES = {"crop": ("center", "none"), "color": ("rgb", "grey")}
 
 
-def image_folder_source(name: str, root: Path) -> Source:
-    """Return the source of `image_folder:PATH`, PATH absolute or under root, with any of
-    `,size=N` `,crop=center|none` `,color=rgb|grey` behind it.
+SHARES = {  # of the undecided images, by whether there are folders for validation and test
+    (False, False): (0.8, 0.1, 0.1),
+    (False, True): (0.9, 0.1, 0),
+    (True, False): (0.9, 0, 0.1),
+    (True, True): (1, 0, 0),
+}
 
-    Images of a subfolder are a class; folders `train`, `validation` and `test` above the classes
-    are the parts. Without a size all images must have the same one. Raises ValueError for unknown
-    options and images of many sizes, FileNotFoundError for a folder without images.
+
+def image_folder_source(name: str) -> Source:
+    """Return the source of `image_folder:PATH`, with any of `,size=N` `,crop=center|none`
+    `,color=rgb|grey` behind the path, which is absolute or relative to the working folder.
+
+    `read_tree` says which folders are classes and which are parts; a part that is missing is split
+    off the training images by their content. Without a size all images must have the same one;
+    what is transparent lies on white. Raises what `read_tree` raises, and ValueError for unknown
+    options, for images of many sizes and for too few of them.
     """
     place, options = parse_image_folder(name)
-    folder = root / Path(place).expanduser()
-    paths = _list(folder)
-    with blaming(paths[0]):
-        first = decode(paths[0].read_bytes(), **options)
-    labels, label_names = _classes(folder, paths)
-    digests = {path: digest(path.read_bytes()) for path in paths}  # times may lie, and clocks jump
+    folder = Path(place).expanduser()
+    tree = read_tree(folder)
+    digests = {path: digest(path.read_bytes()) for path in tree.paths}  # times may lie, clocks jump
+    split, how = _split(tree, list(digests.values()))
+    require_parts(f"{name} ({folder.resolve()})", list(digests.values()), split)
+    with blaming(tree.paths[0]):
+        first = decode(tree.paths[0].read_bytes(), **options)
     listing = [(path.relative_to(folder).as_posix(), d.hex()) for path, d in digests.items()]
     return Source(
         name=name,
-        examples=len(paths),
+        examples=len(tree.paths),
         shape=first.shape,
         max_level=255,
-        read=partial(_read, folder, digests, labels, first.shape, options),
-        label_names=label_names,
-        version=hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
-        url=str(place),
+        read=partial(_read, digests, tree.labels, split, first.shape, options),
+        label_names=tree.label_names,
+        version=hashlib.sha256(json.dumps([DECODING, listing]).encode()).hexdigest(),
+        url=place,
         licence="the images' own",
         citation="one's own images",
+        remark=_remark(folder, tree, split, how),
+    )
+
+
+def _split(tree: Tree, digests: list[bytes]) -> tuple[np.ndarray, str]:
+    """Return the split and how it came. The files' bytes decide: decoders may differ in a pixel."""
+    split = tree.parts.copy()
+    given = tuple(bool((split == part).any()) for part in (1, 2))
+    missing = [part for part, is_given in zip(PARTS[1:], given, strict=True) if not is_given]
+    if missing:
+        split[split == 0] = UNDECIDED
+    how = "by the folders' names"
+    if missing:
+        how += f", {missing[0]} split off the training images by content"
+    return split_by_content(digests, split, SHARES[given]), how if any(given) else "by content"
+
+
+def _remark(folder: Path, tree: Tree, split: np.ndarray, how: str) -> str:
+    """Say what was found in a folder, and what was left out."""
+    counts = ", ".join(f"{part} {(split == i).sum()}" for i, part in enumerate(PARTS))
+    left_out = Counter(tree.left_out)
+    if copies := int((split == LEFT_OUT).sum()):
+        left_out["copies of images of a later part"] = copies
+    return (
+        f"{len(tree.paths)} images in {folder.resolve()}; {tree.classes}; {counts} ({how})"
+        f"{f'; left out: {listed(left_out)}' if left_out else ''}"
     )
 
 
 def parse_image_folder(name: str) -> tuple[str, dict[str, str | int]]:
-    """Split a name into the path and the options for `decode`."""
-    place, *words = name.removeprefix(PREFIX).split(",")
+    """Split a name into the path and the options for `decode`.
+
+    A comma belongs to the path where there is such a folder. Raises ValueError for other options.
+    """
+    words = name.removeprefix(PREFIX).split(",")
+    starts = [",".join(words[:i]) for i in range(1, len(words) + 1)]
+    place = next((s for s in reversed(starts) if Path(s).expanduser().is_dir()), starts[0])
+    words = words[place.count(",") + 1 :]
     if not place:
         raise ValueError(f"{name!r} names no folder; write {PREFIX}PATH")
     options: dict[str, str | int] = {"color": "rgb"}
@@ -73,44 +114,14 @@ def parse_image_folder(name: str) -> tuple[str, dict[str, str | int]]:
     return place, options
 
 
-def _list(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    paths = sorted(
-        path
-        for path in folder.rglob("[!.]*")  # the names of macOS's own files begin with a dot
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-    if not paths:
-        raise FileNotFoundError(f"{folder} holds no image ({', '.join(sorted(SUFFIXES))})")
-    return paths
-
-
-def _part(folder: Path, path: Path) -> int:
-    """The part that the first folder of an image's path names, else UNDECIDED."""
-    inner = path.relative_to(folder).parts
-    return PART_NAMES.get(inner[0].lower(), UNDECIDED) if len(inner) > 1 else UNDECIDED
-
-
-def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels (N,) by the folder just below the folder or its part; none where images lie bare."""
-    places = [
-        path.relative_to(folder).parts[_part(folder, path) != UNDECIDED : -1] for path in paths
-    ]
-    if not all(places):
-        return np.zeros(len(paths), dtype=np.int64), ()
-    names, labels = np.unique([place[0] for place in places], return_inverse=True)
-    return labels, tuple(names.tolist())
-
-
 def _read(
-    folder: Path,
     digests: dict[Path, bytes],
     labels: np.ndarray,
+    split: np.ndarray,
     shape: tuple[int, ...],
     options: dict[str, str | int],
 ) -> Original:
-    """Read the images. Their files' bytes decide the parts: decoders may differ in a pixel."""
+    """Read the images."""
 
     def read(path: Path) -> np.ndarray:
         content = path.read_bytes()
@@ -126,11 +137,4 @@ def _read(
         return image
 
     first, *_ = paths = list(digests)
-    split = np.array([_part(folder, path) for path in paths])
-    shares = (0.8, 0.1, 0.1)
-    if 2 in split:
-        shares = (0.9, 0.1, 0)
-    if 1 not in split:
-        split[split == 0] = UNDECIDED
-    split = split_by_content(list(digests.values()), split, shares)
     return Original(in_chunks(paths, read), labels, split)

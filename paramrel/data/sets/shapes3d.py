@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-import h5py
 import numpy as np
 import torch
 
@@ -18,6 +20,7 @@ LARGEST_CHUNK = 1 << 28  # bytes that are unpacked at once
 
 def read_shapes3d(path: Path) -> Original:
     """Read images and factors; the label is the shape. The table must be in the factors' order."""
+    h5py = _h5py()
     with blaming(path), h5py.File(path) as file:
         _check_sizes(file["images"], file["labels"])
         labels = file["labels"][()]
@@ -36,8 +39,18 @@ def read_shapes3d(path: Path) -> Original:
     )
 
 
-def _check_sizes(images: h5py.Dataset, labels: h5py.Dataset) -> None:
-    """Raise ValueError unless both can be read: what a damaged file claims may fill the memory."""
+def _h5py() -> ModuleType:
+    """Return the library that reads HDF5 files, which nothing else needs."""
+    try:
+        return import_module("h5py")
+    except ImportError as error:
+        raise ImportError(
+            "3D Shapes needs h5py; install it: pip install paramrel[study]"
+        ) from error
+
+
+def _check_sizes(images: Any, labels: Any) -> None:
+    """Raise ValueError unless both can be read: a damaged file may claim to fill the memory."""
     for data, shape, kind in ((images, (64, 64, 3), "u1"), (labels, (6,), "f8")):
         chunk = math.prod(data.chunks or (0,)) * data.dtype.itemsize
         known = data.dtype == kind and data.shape[1:] == shape
@@ -56,6 +69,7 @@ def check_table(factors: np.ndarray, sizes: tuple[int, ...]) -> None:
 
 
 def _read_images(path: Path) -> Iterator[np.ndarray]:
+    h5py = _h5py()
     with blaming(path), h5py.File(path) as file:
         images = file["images"]
         for start in range(0, len(images), 5000):

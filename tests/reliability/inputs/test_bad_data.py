@@ -102,6 +102,7 @@ SETS = {  # how a small one is written, its name, the sizes of its factors, what
 @pytest.fixture
 def load(root, monkeypatch):
     """Return a function that loads a set as if its files were the originals, all of it."""
+    monkeypatch.chdir(root)  # where the paths of one's own images start
 
     def load(name, sizes):
         if name in DATASETS and name != "digits":

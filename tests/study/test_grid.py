@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from paramrel.study.ablation import ablate
+from paramrel.study.grid import ablate
 from paramrel.study.params import load_params
 
-TINY = load_params(Path(__file__).parent / "tiny_params.yaml").model_copy(update={"jobs": 1})
+TINY = load_params(Path(__file__).parents[1] / "tiny_params.yaml").model_copy(update={"jobs": 1})
 
 
 def test_every_cell_of_the_grid_is_trained_with_its_own_weights_and_measured():

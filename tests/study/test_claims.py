@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paramrel.study.verdicts import (
+from paramrel.study.claims import (
     decide,
     hypothesis_verdicts,
     thesis_verdicts,

@@ -1,0 +1,116 @@
+"""How a code z reaches a decoder: a class for each way, under the name that parameters give it.
+
+Whatever the way, the code also reaches the image through a path that carries position: where θ_t
+is constant (t = 0, or no flow at all), normalised constant maps stay constant, and scales and
+shifts alone could not draw a picture.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paramrel.networks.blocks import Attention
+
+Shape = tuple[int, int, int]  # (C, H, W) of a hidden image; (W, 1, 1) of a hidden vector
+
+
+class Conditioning(nn.Module):
+    """Three places where a decoder takes in its code; a way overrides those that it uses.
+
+    code_dim, embedding: d and E of the code z: (B, d) and of the times' embedding (B, E).
+    first, lowest: shapes of the hidden images at the input's and at the lowest resolution, which
+        of an MLP are the same hidden vector.
+    """
+
+    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
+        super().__init__()
+
+    def of_times(self, embedding: Tensor, z: Tensor) -> Tensor:
+        """The times' embedding (B, E), which modulates all normalisations, with the code."""
+        return embedding
+
+    def at_first(self, h: Tensor, z: Tensor) -> Tensor:
+        """The hidden image (B, C, H, W) at the input's resolution, with the code."""
+        return h
+
+    def at_lowest(self, h: Tensor, z: Tensor) -> Tensor:
+        """The hidden image (B, C, H, W) at the lowest resolution, with the code."""
+        return h
+
+
+class InputAdd(Conditioning):
+    """z is projected to a map that is added to what the first layer makes of the input."""
+
+    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
+        super().__init__(code_dim, embedding, first, lowest)
+        self.map = _to_map(code_dim, first)
+
+    def at_first(self, h: Tensor, z: Tensor) -> Tensor:
+        return h + self.map(z)
+
+
+class AdaGN(Conditioning):
+    """z scales and shifts the normalisations, and is projected to a map at the lowest resolution.
+
+    Adaptive group norm, as in DiffAE (Preechakul et al. 2022).
+    """
+
+    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
+        super().__init__(code_dim, embedding, first, lowest)
+        self.map = _to_map(code_dim, lowest)
+        self.embed = nn.Linear(code_dim, embedding)
+
+    def of_times(self, embedding: Tensor, z: Tensor) -> Tensor:
+        return embedding + self.embed(z)
+
+    def at_lowest(self, h: Tensor, z: Tensor) -> Tensor:
+        return h + self.map(z)
+
+
+class CrossAttention(Conditioning):
+    """Every scalar of z is a token that the pixels of the lowest resolution attend to.
+
+    The pixels have learned positions (EncDiff, Yang et al. 2024).
+    """
+
+    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
+        super().__init__(code_dim, embedding, first, lowest)
+        channels = lowest[0]
+        self.attention = Attention(channels)
+        self.scale = nn.Parameter(torch.randn(code_dim, channels))
+        self.name = nn.Parameter(torch.randn(code_dim, channels))
+        self.position = nn.Parameter(torch.randn(lowest))
+
+    def at_lowest(self, h: Tensor, z: Tensor) -> Tensor:
+        tokens = F.silu(z[..., None] * self.scale + self.name)  # (B, d, C)
+        return self.attention(h + self.position, tokens)
+
+
+CONDITIONING = {"input_add": InputAdd, "adagn": AdaGN, "cross_attention": CrossAttention}
+
+
+def conditioning_of(name: str, **sizes: Any) -> Conditioning:
+    """Return a conditioning by its name; ValueError for one that there is not."""
+    if name not in CONDITIONING:
+        raise ValueError(f"conditioning is {name!r}, but must be one of {tuple(CONDITIONING)}")
+    return CONDITIONING[name](**sizes)
+
+
+def _to_map(code_dim: int, shape: Shape) -> nn.Module:
+    return nn.Sequential(nn.Linear(code_dim, math.prod(shape)), nn.Unflatten(1, shape))
+
+
+def rename_older_weights(
+    network: nn.Module, weights: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Give the weights of a decoder that was saved without conditioning classes today's names."""
+    for key in [key for key in weights if key.startswith(prefix)]:
+        name = key.removeprefix(prefix)
+        if name.startswith("code_") or name == "position":
+            name = name.removeprefix("code_")
+            if name in ("map.weight", "map.bias"):  # of an MLP
+                name = name.replace("map.", "map.0.")
+            weights[f"{prefix}conditioning.{name}"] = weights.pop(key)

@@ -1,0 +1,80 @@
+"""What a model is put together from: rows of tables, by the kind and the shape of the data."""
+
+import pytest
+import torch
+from torch import nn
+
+from paramrel.data import load_dataset
+from paramrel.flows import (
+    BinaryDiffusionFlow,
+    CategoricalFlow,
+    DiffusionFlow,
+    DiscretizedFlow,
+    GaussianFlow,
+    MixedFlow,
+    OneShotFlow,
+)
+from paramrel.models.build import BACKBONES, build_flow, build_model
+from paramrel.models.config import ModelParams
+from paramrel.models.methods import METHODS
+from paramrel.networks import MLP, FlatPacking, Networks, UNet
+
+
+@pytest.mark.parametrize(
+    ("method", "dataset", "kind"),
+    [
+        ("bfn", "digits", CategoricalFlow),
+        ("bfn", "digits_discretized", DiscretizedFlow),
+        ("bfn", "digits_continuous", GaussianFlow),
+        ("bfn", "digits_mixed", MixedFlow),
+        ("vae", "digits", OneShotFlow),
+        ("diffae", "digits", BinaryDiffusionFlow),
+        ("diffae", "digits_discretized", DiffusionFlow),
+        ("diffae", "digits_continuous", DiffusionFlow),
+    ],
+)
+def test_a_flow_is_made_for_the_kind_of_data(method, dataset, kind):
+    data = load_dataset(dataset)
+    flow = build_flow(METHODS[method], data.variables, ModelParams())
+    assert type(flow) is kind and flow.moves == (method != "vae")
+    x = data.train.x[:4]
+    flow.check(flow.from_data(x))
+    again = flow.to_data(flow.from_data(x))
+    for name in x if isinstance(x, dict) else [...]:
+        torch.testing.assert_close(again[name], x[name])
+
+
+@pytest.mark.parametrize(("dataset", "decoder"), [("digits", UNet), ("digits_mixed", MLP)])
+def test_images_get_a_u_net_and_all_other_data_an_mlp(dataset, decoder):
+    assert (
+        type(build_model("bfn", load_dataset(dataset).variables, ModelParams()).decoder) is decoder
+    )
+
+
+class Lines:
+    """A backbone of one linear layer, for images of 8×8 pixels alone."""
+
+    def takes(self, shape):
+        return shape == (1, 8, 8)
+
+    def networks(self, shape, num_inputs, num_outputs, sizes, coded):
+        packing = FlatPacking(shape, num_outputs)
+
+        class Line(nn.Linear):
+            def forward(self, inputs, *_):
+                return super().forward(inputs)
+
+        decoder = Line(packing.size(num_inputs), packing.size(num_outputs))
+        return Networks(packing, decoder, None)
+
+
+def test_a_new_backbone_is_a_class_and_its_row(monkeypatch):
+    rows = dict(BACKBONES)
+    monkeypatch.setattr("paramrel.models.build.BACKBONES", {"lines": Lines()} | rows)
+    data = load_dataset("digits")
+    model = build_model("bfn", data.variables, ModelParams())
+    assert isinstance(model.decoder, nn.Linear)
+    assert model.loss(data.train.x[:4]).total.isfinite()
+    assert isinstance(
+        build_model("bfn", load_dataset("digits_mixed").variables, ModelParams()).decoder, MLP
+    )
