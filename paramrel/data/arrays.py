@@ -85,7 +85,6 @@ def require_images(**images: torch.Tensor) -> None:
         if values.ndim != 4 or len(values) == 0:
             shape = tuple(values.shape)
             raise ValueError(f"{name} has shape {shape}; it must be (N, C, H, W) with N ≥ 1")
-        # a NaN fails the comparison too
-        if not values.abs().max() <= 1:
-            low, high = values.min().item(), values.max().item()
+        low, high = (end.item() for end in values.aminmax())
+        if not (-1 <= low and high <= 1):  # also of a NaN
             raise ValueError(f"{name} has values in [{low:g}, {high:g}]; they must lie in [-1, 1]")

@@ -91,6 +91,11 @@ class Examples:
         rows = torch.arange(len(self), device=device)
         return Examples(self.levels[self.rows].to(device), rows, self.reading)
 
+    def some(self, index: Tensor) -> "Examples":
+        """Return some of these examples, (B,) of them, still stored; a random reading is frozen."""
+        chosen = Examples(self.levels, self.rows[index], self.reading)
+        return chosen.frozen(seed=0) if self.reading.is_random else chosen
+
     def frozen(self, seed: int) -> "Examples":
         """Return these examples with the random reading drawn once and for all."""
         generator = torch.Generator(self.device).manual_seed(seed)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Generator, Tensor
@@ -15,7 +16,7 @@ from paramrel.data.subset import subset
 from paramrel.measures.codes import Splits, code_splits, splits
 from paramrel.measures.config import QualityParams
 from paramrel.metrics.extractors import Extractor, train_classifier, train_self_supervised
-from paramrel.metrics.fidelity import Reference, fidelity, reference
+from paramrel.metrics.fidelity import Reference, fidelity_of_features, reference
 from paramrel.metrics.information import coding_rate
 from paramrel.metrics.probes import (
     control_codes,
@@ -160,11 +161,9 @@ def few_labels(run: Run, data: Dataset, per_class: tuple[int, ...]) -> pd.DataFr
 
 def extractors(data: Dataset, seed: int, steps: int) -> tuple[Extractor, Extractor]:
     """Train a classifier and a self-supervised extractor on the training split."""
-    images = to_pixels(data.train.x[:])
-    classifier = train_classifier(
-        images, data.train.labels, Generator().manual_seed(seed), steps=steps
-    )
-    return classifier, train_self_supervised(images, Generator().manual_seed(seed), steps)
+    x, labels = data.train.x, data.train.labels
+    classifier = train_classifier(x, labels, Generator().manual_seed(seed), steps=steps)
+    return classifier, train_self_supervised(x, Generator().manual_seed(seed), steps)
 
 
 def references(data: Dataset, judges: Judges, params: QualityParams) -> list[Reference]:
@@ -181,18 +180,15 @@ def fidelity_table(run: Run, known: Sequence[Reference], params: QualityParams) 
     rows = []
     for code in run.model.method.samplers:
         generator = run.model.generator(run.seed)
-        number = len(known[0].real)
-        images = sample_in_batches(run, number, params.sampling_steps, generator, code)
-        rows += [{"code": code} | fidelity(each, images, generator) for each in known]
+        number, size, found = len(known[0].real), _at_once(run), []
+        for start in range(0, number, size):
+            few = min(size, number - start)
+            x = to_pixels(sample(run.model, few, params.sampling_steps, generator, code))
+            found.append([of_test.extractor.features(x) for of_test in known])
+        features = map(np.concatenate, zip(*found, strict=True))
+        for pair in zip(known, features, strict=True):
+            rows.append({"code": code} | fidelity_of_features(*pair, generator))
     return pd.DataFrame(rows)
-
-
-def sample_in_batches(run: Run, number: int, steps: int, generator: Generator, code: str) -> Tensor:
-    """Return images (number, C, H, W) in [-1, 1] of one of the method's samplers."""
-    size = _at_once(run)
-    sizes = [min(size, number - start) for start in range(0, number, size)]
-    batches = [sample(run.model, size, steps, generator, code) for size in sizes]
-    return to_pixels(torch.cat(batches))
 
 
 def reconstruction_row(run: Run, data: Dataset, judges: Judges, params: QualityParams) -> Row:

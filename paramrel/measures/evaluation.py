@@ -33,7 +33,7 @@ def evaluate(run: Run, data: Dataset, params: EvaluateParams) -> Row:
     the information of a deterministic code.
     data: what the run was trained on, of which params.examples of each split are measured.
     """
-    data, model = subset(data, params.examples), run.model
+    data, model = subset(data, params.examples, read=False), run.model
     generator, x = model.generator(run.seed), data.test.x
     row = origin(run, params) | {"steps": run.train.steps, "n_test": len(data.test)}
     if model.method.no_bound is None:
@@ -59,7 +59,7 @@ def information_over_time(
 
     Of the test split, cut to params.examples. For a code of θ that is not deterministic.
     """
-    x = subset(data, params.examples).test.x
+    x = subset(data, params.examples, read=False).test.x
     generator, rows = run.model.generator(run.seed), []
     for s in times:
         code = posterior(run.model, x, s, generator)

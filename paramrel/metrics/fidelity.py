@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from paramrel.data.arrays import Array, Row, as_labels, require_images
-from paramrel.metrics.extractors import Classifier, Extractor
+from paramrel.data.fields import batches
+from paramrel.metrics.extractors import AT_ONCE, Classifier, Extractor
 from paramrel.metrics.table import Features, scores
 
 
@@ -30,16 +31,16 @@ def reference(
     """Return what samples are compared with; one serves all the samples of a data set.
 
     train, test: (N, C, H, W) in [-1, 1], both cut to the smaller N. The noise is the test images
-    with all their pixel values shuffled.
+    with all the pixel values of a batch shuffled.
     """
     require_images(train=train, test=test)
     n = min(len(train), len(test))
-    order = torch.randperm(test[:n].numel(), generator=generator).to(test.device)
-    noise = test[:n].flatten()[order].view_as(test[:n])
-    real = extractor.features(test[:n])
-    ends = {}
-    for suffix, images in (("_floor", train[:n]), ("_ceiling", noise)):
-        found = scores("features", Features(extractor.features(images), real, generator))
+    size = max(AT_ONCE // test[0].numel(), 1)
+    noise = [extractor.features(_shuffled(x, generator)) for x in batches(test[:n], size)]
+    real, ends = extractor.features(test[:n]), {}
+    frame = {"_floor": extractor.features(train[:n]), "_ceiling": np.concatenate(noise)}
+    for suffix, features in frame.items():
+        found = scores("features", Features(features, real, generator))
         ends |= {f"{key}{suffix}": value for key, value in found.items()}
     return Reference(extractor, real, ends)
 
@@ -52,18 +53,23 @@ def fidelity(reference: Reference, generated: Tensor, generator: torch.Generator
     `fd[classifier]@10000`, or `fid_inception_tf1@10000` for Inception alone.
     """
     require_images(generated=generated)
+    features = reference.extractor.features(generated[: len(reference.real)])
+    return fidelity_of_features(reference, features, generator)
+
+
+def fidelity_of_features(reference: Reference, features: Array, generator: torch.Generator) -> Row:
+    """Return `fidelity` of images whose features (N, d) one already has, of the same extractor."""
     extractor, (n, d) = reference.extractor, reference.real.shape
-    if len(generated) < n:
-        raise ValueError(f"generated has {len(generated)} images; the reference needs {n}")
+    if len(features) < n:
+        raise ValueError(f"generated has {len(features)} images; the reference needs {n}")
     prefix = "fid_{}" if extractor.name.startswith("inception") else "fd[{}]"
-    features = extractor.features(generated[:n])
     return {
         "metric": f"{prefix.format(extractor.name)}@{n}",
         "extractor_sha256": extractor.sha256,
         "reference": "test",
         "n": n,
         "d": d,
-        **scores("features", Features(features, reference.real, generator)),
+        **scores("features", Features(features[:n], reference.real, generator)),
         **reference.ends,
     }
 
@@ -96,6 +102,11 @@ def conditional_fidelity(
         "n": len(generated),
         "n_test": len(test),
     }
+
+
+def _shuffled(images: Tensor, generator: torch.Generator) -> Tensor:
+    order = torch.randperm(images.numel(), generator=generator, device=generator.device)
+    return images.flatten()[order.to(images.device)].view_as(images)
 
 
 def _spread(judge: Classifier, images: Tensor, labels: np.ndarray) -> float:
