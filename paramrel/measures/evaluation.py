@@ -25,14 +25,21 @@ from paramrel.training.monitors import monitors
 Row = dict[str, float | int | str]
 
 
-def evaluate(run: Run, data: Dataset, params: EvaluateParams) -> Row:
+def evaluate(run: Run, data: Dataset, params: EvaluateParams | None = None) -> Row:
     """Measure a run on the test split: bound, use of the code, information, probes; one tidy row.
 
     Everything in nats per image but the accuracies. The draws depend on the run's seed alone.
     A quantity that the method does not have is absent: a bound where none is valid, the rate and
     the information of a deterministic code.
     data: what the run was trained on, of which params.examples of each split are measured.
+
+    >>> import paramrel
+    >>> run, data = paramrel.load_pretrained("digits"), paramrel.load_dataset("digits")
+    >>> row = evaluate(run, data, EvaluateParams(examples=100, num_times=2, probe_times=(1.0,)))
+    >>> row["nll_bound"] < 30 and row["shuffled_code"] > 10
+    True
     """
+    params = params or EvaluateParams()
     data, model = subset(data, params.examples, read=False), run.model
     generator, x = model.generator(run.seed), data.test.x
     row = origin(run, params) | {"steps": run.train.steps, "n_test": len(data.test)}

@@ -118,6 +118,13 @@ def traverse(
 
     codes: (N, d) of the aggregate posterior, whose standard deviations are the unit of `amounts`.
     Raises ValueError for a method without a code.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> x = paramrel.load_dataset("digits").test.x
+    >>> latent = encode_latent(model, x[:2], 10, model.generator(0))
+    >>> traverse(model, latent, paramrel.mean_code(model, x), (-3, 0, 3), steps=10).shape
+    torch.Size([2, 10, 3, 1, 8, 8])
     """
     require_code(model)
     codes = codes.cpu()
