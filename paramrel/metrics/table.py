@@ -39,6 +39,8 @@ class Metric:
     floor, ceiling: the least and the most that it is held against, numbers or taken from the row;
         `higher_is_better` says which of the two is the good one. NaN where there is none; of
         `features` they are those of the `Reference`.
+    compared: its column where the report compares methods; without one, it stands in the rows of
+        every seed alone.
     """
 
     of: str
@@ -47,6 +49,7 @@ class Metric:
     higher_is_better: bool
     floor: End = math.nan
     ceiling: End = math.nan
+    compared: str = ""
 
     def ends(self, row: Row) -> tuple[float, float]:
         """Return floor and ceiling for the row that the function returned."""
@@ -144,16 +147,20 @@ def _half_of_attributes(row: Row) -> float:
 
 
 METRICS = {
-    "logistic accuracy": Metric("labels", _logistic, "accuracy", True, "floor_accuracy", 1.0),
+    "logistic accuracy": Metric(
+        "labels", _logistic, "accuracy", True, "floor_accuracy", 1.0, compared="probe accuracy"
+    ),
     "logistic AUROC": Metric("labels", _logistic, "auroc", True, 0.5, 1.0),
-    "kNN accuracy": Metric("labels", _knn, "accuracy", True, "floor_accuracy", 1.0),
+    "kNN accuracy": Metric(
+        "labels", _knn, "accuracy", True, "floor_accuracy", 1.0, compared="kNN accuracy"
+    ),
     "kNN AUROC": Metric("labels", _knn, "auroc", True, 0.5, 1.0),
-    "fd": Metric("features", _frechet, "frechet", False),
+    "fd": Metric("features", _frechet, "frechet", False, compared="fd"),
     "fd∞": Metric("features", _frechet_infinity, "frechet_infinity", False),
-    "kid": Metric("features", _kernel, "kernel", False),
+    "kid": Metric("features", _kernel, "kernel", False, compared="kid"),
     "precision": Metric("features", _precision_recall, "precision", True),
     "recall": Metric("features", _precision_recall, "recall", True),
-    "bound on −ln p(x)": Metric("evaluation", dict, "nll_bound", False),
+    "bound on −ln p(x)": Metric("evaluation", dict, "nll_bound", False, compared="NLL bound"),
     # of D and C the floor is the score of the control `random_mix`
     "D (lasso)": Metric("factors", _lasso, "disentanglement", True, math.nan, 1.0),
     "C (lasso)": Metric("factors", _lasso, "completeness", True, math.nan, 1.0),

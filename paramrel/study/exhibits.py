@@ -21,14 +21,8 @@ OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 OF_STUDY = ("ablation", "code_time")
 
 
-SHORT = {  # the metrics that the report compares, by name there
-    "logistic accuracy": "probe accuracy",
-    "kNN accuracy": "kNN accuracy",
-    "fd": "fd",
-    "kid": "kid",
-    "bound on −ln p(x)": "NLL bound",
-}
-HIGHER_IS_BETTER = {short: METRICS[name].higher_is_better for name, short in SHORT.items()}
+COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
+HIGHER_IS_BETTER = {metric.compared: metric.higher_is_better for metric in COMPARED.values()}
 PATHS = [metric.key for metric in metrics_of("paths").values()]
 
 
@@ -60,7 +54,8 @@ def quality_scores(quality: pd.DataFrame) -> pd.DataFrame:
     fd and kid: in the features of the classifier, of the sampler that the method is made for: the
     code read anew from θ where it can be, else drawn from the prior.
     """
-    name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True).replace(SHORT)
+    name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True)
+    name = name.replace({measure: metric.compared for measure, metric in COMPARED.items()})
     of = quality["of"].str.startswith(("code", "samples", "model"))
     rows = quality.assign(name=name)[of & name.isin(HIGHER_IS_BETTER)]
     key = ["dataset", "method", "seed"]

@@ -62,6 +62,13 @@ def test_every_table_of_the_report_is_printed_and_its_stage_exists(made):
     assert {exhibit.stage for exhibit in all_exhibits()} <= set(made)
 
 
+def test_methods_are_compared_by_the_metrics_whose_rows_name_a_column():
+    assert [*HIGHER_IS_BETTER.items()] == [
+        ("probe accuracy", True), ("kNN accuracy", True),
+        ("fd", False), ("kid", False), ("NLL bound", False),
+    ]  # fmt: skip
+
+
 def test_the_sampler_that_reads_codes_from_theta_comes_before_the_prior():
     def row(of, measure, value):
         return {"of": of, "measure": measure, "value": value}
