@@ -10,6 +10,8 @@ from paramrel.figures.palette import METHOD_COLORS
 from paramrel.metrics.statistics import mean_interval
 from paramrel.metrics.table import METRICS
 
+__all__ = ["code_space", "disentanglement", "known_when", "solver_curves"]
+
 SCORES = {"accuracy": "accuracy", "auroc": "macro AUROC"}
 
 

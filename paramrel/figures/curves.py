@@ -10,6 +10,18 @@ from matplotlib.figure import Figure
 
 from paramrel.figures.palette import COLORS, METHOD_COLORS
 
+__all__ = [
+    "ablation_planes",
+    "code_time_panels",
+    "information_curves",
+    "learning_curves",
+    "likelihood_bars",
+    "probes_over_snr",
+    "probes_over_time",
+    "reconstruction_errors",
+    "shuffled_code",
+]
+
 
 def learning_curves(history: pd.DataFrame) -> Figure:
     """Draw the parts of the training loss, and of validation's bound or data term, over steps."""

@@ -14,6 +14,18 @@ from paramrel.data.factors import Render
 from paramrel.data.readings import Reading
 from paramrel.figures.images import DPI
 
+__all__ = [
+    "as_light",
+    "attribute_balance",
+    "balance",
+    "binarizations",
+    "class_shares",
+    "contact_sheet",
+    "factors_alone",
+    "held_factors",
+    "image_grid",
+]
+
 GAP = 3  # pixels between images
 
 

@@ -15,6 +15,8 @@ from paramrel.figures.palette import COLORS
 from paramrel.measures.messages import Message
 from paramrel.solvers import Step
 
+__all__ = ["cost_curves", "law_curves", "message_panels", "path_panels", "strips"]
+
 
 def strips(rows: Mapping[str, Sequence[Tensor]], columns: Sequence[str] = ()) -> Image:
     """Draws rows of grey images, each (1, 1, H, W) in [0, 1], with their names on the left."""

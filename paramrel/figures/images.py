@@ -11,6 +11,8 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 from torch import Tensor
 
+__all__ = ["draws_by_label", "image_rows", "picture"]
+
 DPI = 96  # of pictures in notebooks
 
 

@@ -18,6 +18,8 @@ from paramrel.measures.introduction import Moment, Shapes, shapes
 from paramrel.measures.messages import grey
 from paramrel.models.autoencoder import FlowAutoencoder
 
+__all__ = ["LABELS", "distributions", "framework", "one_pixel", "price_curves"]
+
 SENDER, THETA = "0.75", "0.3"  # greys of what no method changes
 
 

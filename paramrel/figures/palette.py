@@ -2,9 +2,13 @@
 
 import seaborn as sns
 
+from paramrel.models.methods import METHODS
+
+__all__ = ["METHOD_COLORS"]
+
 COLORS = sns.color_palette("colorblind")
 DARK = sns.color_palette("dark")
-METHOD_COLORS = {
+CHOSEN = {
     "ae": DARK[2],
     "vae": COLORS[3],
     "beta_vae": COLORS[5],
@@ -18,5 +22,7 @@ METHOD_COLORS = {
     "paramrel_x": COLORS[4],
     "paramrel_xt": COLORS[6],
 }
+# A method for which none was chosen has a colour of its own all the same.
+METHOD_COLORS = dict(zip(METHODS, sns.husl_palette(len(METHODS)), strict=True)) | CHOSEN
 
 sns.set_theme(context="notebook", style="ticks", rc={"figure.dpi": 80, "axes.titlesize": "medium"})

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from paramrel.figures.palette import METHOD_COLORS
 from paramrel.metrics.table import metrics_of
 
+__all__ = ["conditional_accuracy", "moved_pixels", "moved_to_a_class", "robust_codes", "smoothness"]
+
 COLORS = METHOD_COLORS | {"pca": "0.35", "pixels": "0.6"}
 
 

@@ -1,12 +1,20 @@
 """Every figure can be drawn from what the study measures, and says what its axes are."""
 
+import runpy
+from importlib import import_module
+from inspect import isfunction
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
 
 from paramrel import figures
+from paramrel.figures import palette
 from paramrel.models.methods import METHODS
+
+FILES = [path.stem for path in Path(figures.__file__).parent.glob("[!_]*.py")]
 
 METHOD_ROWS = pd.DataFrame(
     {
@@ -165,3 +173,21 @@ def test_a_gap_stands_after_every_block():
 def test_every_method_has_its_own_color():
     assert set(figures.METHOD_COLORS) == set(METHODS)
     assert len(set(figures.METHOD_COLORS.values())) == len(METHODS)
+
+
+def test_a_new_method_has_a_color_before_anyone_has_chosen_one(monkeypatch):
+    monkeypatch.setitem(METHODS, "new", METHODS["bfn"])
+    colors = runpy.run_path(palette.__file__)["METHOD_COLORS"]
+    assert colors.pop("new") not in colors.values()
+    assert colors == figures.METHOD_COLORS
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_a_file_of_figures_draws_is_found_among_them(name):
+    module = import_module(f"paramrel.figures.{name}")
+    own = {
+        key for key, value in vars(module).items()
+        if isfunction(value) and value.__module__ == module.__name__ and key[0] != "_"
+    }  # fmt: skip
+    assert own <= {*module.__all__}
+    assert all(getattr(figures, key) is getattr(module, key) for key in module.__all__)
