@@ -32,6 +32,12 @@ def evaluate(run: Run, data: Dataset, params: EvaluateParams) -> Row:
     A quantity that the method does not have is absent: a bound where none is valid, the rate and
     the information of a deterministic code.
     data: what the run was trained on, of which params.examples of each split are measured.
+
+    >>> import paramrel
+    >>> run, data = paramrel.load_pretrained("digits"), paramrel.load_dataset("digits")
+    >>> row = evaluate(run, data, paramrel.EvaluateParams(examples=100, num_times=2))
+    >>> row["n_test"], row["shuffled_code"] > 50
+    (100, True)
     """
     data, model = subset(data, params.examples, read=False), run.model
     generator, x = model.generator(run.seed), data.test.x

@@ -37,6 +37,11 @@ def mean_code(
     """Return the mean (N, d) of `posterior`.
 
     A model without a code returns the constant that its decoder is given.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> mean_code(model, paramrel.load_dataset("digits").test.x[:4], s=0.5).shape
+    torch.Size([4, 10])
     """
     if model.encoder is None:
         return model.no_code(count(x)).cpu()

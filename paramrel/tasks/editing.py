@@ -118,6 +118,13 @@ def traverse(
 
     codes: (N, d) of the aggregate posterior, whose standard deviations are the unit of `amounts`.
     Raises ValueError for a method without a code.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> x = paramrel.load_dataset("digits").test.x
+    >>> latent = encode_latent(model, x[:2], steps=5, generator=model.generator(0))
+    >>> traverse(model, latent, mean_code(model, x), amounts=(-2, 0, 2), steps=5).shape
+    torch.Size([2, 10, 3, 1, 8, 8])
     """
     require_code(model)
     codes = codes.cpu()
