@@ -95,6 +95,11 @@ class Dataset:
     fields: the variables of a mixed record. megabytes: what has to be downloaded.
     scales, categories: of a table's columns, the values (low, high) that became -1 and 1, and what
     the classes mean.
+
+    >>> import paramrel, torch
+    >>> data = paramrel.Dataset.from_tensors(torch.arange(30) % 3, kind="categorical")
+    >>> data.kind, data.levels
+    ('categorical', 3)
     """
 
     from_tensors: ClassVar[Callable[..., "Dataset"]]

@@ -25,7 +25,7 @@ from paramrel.training.monitors import monitors
 Row = dict[str, float | int | str]
 
 
-def evaluate(run: Run, data: Dataset, params: EvaluateParams) -> Row:
+def evaluate(run: Run, data: Dataset, params: EvaluateParams | None = None) -> Row:
     """Measure a run on the test split: bound, use of the code, information, probes; one tidy row.
 
     Everything in nats per image but the accuracies. The draws depend on the run's seed alone.
@@ -35,10 +35,11 @@ def evaluate(run: Run, data: Dataset, params: EvaluateParams) -> Row:
 
     >>> import paramrel
     >>> run, data = paramrel.load_pretrained("digits"), paramrel.load_dataset("digits")
-    >>> row = evaluate(run, data, paramrel.EvaluateParams(examples=100, num_times=2))
-    >>> row["n_test"], row["shuffled_code"] > 50
-    (100, True)
+    >>> row = evaluate(run, data, EvaluateParams(examples=100, num_times=2, probe_times=(1.0,)))
+    >>> row["nll_bound"] < 30 and row["shuffled_code"] > 10
+    True
     """
+    params = params or EvaluateParams()
     data, model = subset(data, params.examples, read=False), run.model
     generator, x = model.generator(run.seed), data.test.x
     row = origin(run, params) | {"steps": run.train.steps, "n_test": len(data.test)}

@@ -40,8 +40,8 @@ def mean_code(
 
     >>> import paramrel
     >>> model = paramrel.load_pretrained("digits").model
-    >>> mean_code(model, paramrel.load_dataset("digits").test.x[:4], s=0.5).shape
-    torch.Size([4, 10])
+    >>> mean_code(model, paramrel.load_dataset("digits").test.x, s=0.5).shape
+    torch.Size([360, 10])
     """
     if model.encoder is None:
         return model.no_code(count(x)).cpu()

@@ -122,8 +122,8 @@ def traverse(
     >>> import paramrel
     >>> model = paramrel.load_pretrained("digits").model
     >>> x = paramrel.load_dataset("digits").test.x
-    >>> latent = encode_latent(model, x[:2], steps=5, generator=model.generator(0))
-    >>> traverse(model, latent, mean_code(model, x), amounts=(-2, 0, 2), steps=5).shape
+    >>> latent = encode_latent(model, x[:2], 10, model.generator(0))
+    >>> traverse(model, latent, paramrel.mean_code(model, x), (-3, 0, 3), steps=10).shape
     torch.Size([2, 10, 3, 1, 8, 8])
     """
     require_code(model)

@@ -111,7 +111,7 @@ def test_a_damaged_model_is_named_with_the_commands_that_restore_it(study):
 
 @pytest.mark.parametrize(("dataset", "method"), [("mnist", "bfn"), ("digits", "vae")])
 def test_a_model_that_there_is_not_is_refused_with_those_that_there_are(dataset, method):
-    with pytest.raises(ValueError, match=f"no '{method}' trained on '{dataset}'.*paramrel_same"):
+    with pytest.raises(ValueError, match=f"no pretrained '{method}' on '{dataset}'.*paramrel_same"):
         load_pretrained(dataset, method)
 
 
