@@ -58,7 +58,7 @@ def interpolate(
     """
     if count(x_start) != count(x_end):
         raise ValueError(
-            f"x_start holds {count(x_start)} examples and x_end {count(x_end)}; give as many of each"
+            f"x_start holds {count(x_start)} examples and x_end {count(x_end)}; as many are needed"
         )
     generator = generator or model.generator(0)
     start, end = (encode_latent(model, x, steps, generator) for x in (x_start, x_end))

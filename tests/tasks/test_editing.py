@@ -14,6 +14,7 @@ from paramrel.runs.pretrained import load_pretrained
 from paramrel.tasks.editing import (
     Latent,
     encode_latent,
+    interpolate,
     interpolate_latents,
     manipulate,
     probe_direction,
@@ -187,5 +188,5 @@ def test_records_are_drawn_and_edited_field_by_field(method):
 
 def test_as_many_starts_as_ends_are_needed():
     model, x = load_pretrained("digits").model, load_dataset("digits").test.x
-    with pytest.raises(ValueError, match="x_start holds 4 examples and x_end 3; give as many"):
+    with pytest.raises(ValueError, match="x_start holds 4 examples and x_end 3; as many"):
         interpolate(model, x[:4], x[:3])
