@@ -62,6 +62,9 @@ class There(Tensor):
     def __init__(self, values):
         self.values = values
 
+    def tolist(self):
+        return self.values.tolist()
+
     @classmethod
     def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
         return compute(function, args, kwargs or {})

@@ -1,6 +1,7 @@
 """Pictures of data: contact sheets, factors varied alone, class balance, binarizations."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Generator, Tensor
 
 from paramrel.data import Dataset, Factors, Split
+from paramrel.data.disk.files import whole_file
 from paramrel.data.factors import Render
 from paramrel.data.readings import Reading
 from paramrel.figures.images import DPI
@@ -50,6 +52,12 @@ def image_grid(rows: Mapping[str, Tensor], side: int) -> Figure:
     axis.tick_params(length=0)
     axis.set_frame_on(False)
     return figure
+
+
+def write_grid(figure: Figure, path: str | Path) -> None:
+    """Write a figure of images as PNG, each of its pixels as four, without loss."""
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=2 * DPI, metadata={"Software": None})
 
 
 def as_light(x: Tensor, data: Dataset) -> Tensor:

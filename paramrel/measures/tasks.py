@@ -62,6 +62,15 @@ def require_classes(data: Dataset) -> None:
         )
 
 
+def require_test(data: Dataset, number: int, parameter: str) -> None:
+    """Raise ValueError where the test part has fewer examples than a parameter makes needed."""
+    if len(data.test) < number:
+        raise ValueError(
+            f"the test part of {data.name} has {len(data.test)} examples, and {parameter} in "
+            f"params.yaml needs {number}; lower that, or give a larger test part"
+        )
+
+
 def interpolation_table(
     run: Run, data: Dataset, judges: Judges, params: GenerateParams
 ) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
 from paramrel.data.arrays import Array, Row, as_array, require_images, require_same_shape
+from paramrel.data.fields import batches, joined
 from paramrel.metrics.extractors import Extractor, require_sha256
 
 SSIM_WINDOW = 11
@@ -31,15 +32,10 @@ def reconstruction_errors(images: Tensor, reconstructions: Tensor) -> dict[str, 
     has infinite PSNR.
     """
     _require_image_pair(images, reconstructions)
-    first, second = ((x.double() + 1) / 2 for x in (images, reconstructions))
-    errors = ((first - second) ** 2).flatten(1).mean(1)
-    psnr = peak_signal_noise_ratio(second, first, data_range=1.0, reduction="none", dim=(1, 2, 3))
-    ssim = torch.full_like(errors, math.nan)
-    if min(images.shape[2:]) >= SSIM_WINDOW:
-        # single precision: its error is below 1e-5, double would take ten times as long
-        pairs = zip(second.float().split(500), first.float().split(500), strict=True)
-        ssim = torch.cat([_ssim(*pair) for pair in pairs])
-    return {"mse": as_array("mse", errors), "psnr": psnr.cpu().numpy(), "ssim": ssim.cpu().numpy()}
+    pairs = zip(batches(images, 500), batches(reconstructions, 500), strict=True)
+    found = joined([_errors(*pair) for pair in pairs])
+    as_array("mse", found["mse"])
+    return {name: values.numpy() for name, values in found.items()}
 
 
 def reconstruction(images: Tensor, kinds: Mapping[str, tuple[Tensor, int]]) -> Row:
@@ -74,8 +70,9 @@ def reconstruction(images: Tensor, kinds: Mapping[str, tuple[Tensor, int]]) -> R
 def binary_reconstruction(bits: Array, probabilities: Array) -> Row:
     """Score reconstructed probabilities of ones: bit error at ½ (a share), NLL in nats per example.
 
-    Both (N, ...); bits in {0, 1}. Floors: `bit_error_floor` and `nll_floor` of the mean of these
-    bits at each place, which knows no example. A certain but wrong bit costs infinitely much.
+    Both (N, ...); bits in {0, 1}. Beside them `bit_error_mean_image` and `nll_mean_image`, of the
+    mean of these bits at each place, which knows no example. A certain but wrong bit costs
+    infinitely much.
     """
     bits, probabilities = as_array("bits", bits), as_array("probabilities", probabilities)
     require_same_shape(bits=bits, probabilities=probabilities)
@@ -86,9 +83,9 @@ def binary_reconstruction(bits: Array, probabilities: Array) -> Row:
     n, mean = len(bits), np.broadcast_to(bits.mean(0), bits.shape)
     return {
         "bit_error": _bit_error(bits, probabilities),
-        "bit_error_floor": _bit_error(bits, mean),
+        "bit_error_mean_image": _bit_error(bits, mean),
         "nll": _binary_nll(bits, probabilities) / n,
-        "nll_floor": _binary_nll(bits, mean) / n,
+        "nll_mean_image": _binary_nll(bits, mean) / n,
         "n": n,
         "bits": bits.size // n,
     }
@@ -128,6 +125,17 @@ def lpips(
     for pair in zip(images.split(100), reconstructions.split(100), strict=True):
         metric.update(*(x.float().expand(-1, 3, -1, -1) for x in pair))
     return {f"lpips_{net}": float(metric.compute()), "backbone_sha256": sha256, "n": len(images)}
+
+
+def _errors(images: Tensor, reconstructions: Tensor) -> dict[str, Tensor]:
+    first, second = ((x.cpu().double() + 1) / 2 for x in (images, reconstructions))
+    mse = ((first - second) ** 2).flatten(1).mean(1)
+    psnr = peak_signal_noise_ratio(second, first, data_range=1.0, reduction="none", dim=(1, 2, 3))
+    ssim = torch.full_like(mse, math.nan)
+    if min(images.shape[2:]) >= SSIM_WINDOW:
+        # single precision: its error is below 1e-5, double would take ten times as long
+        ssim = _ssim(second.float(), first.float())
+    return {"mse": mse, "psnr": psnr, "ssim": ssim}
 
 
 def _require_image_pair(images: Tensor, reconstructions: Tensor) -> None:

@@ -16,9 +16,9 @@ LONG = 3000  # steps in all, from which on it is said
 
 def tell_duration(cells: Sequence[Cell], processes: int = 1) -> None:
     """Print about how long these trainings take, so many side by side; nothing of short ones."""
-    steps = sum(cell.train.steps for cell in cells)
-    if steps < LONG:
+    if not is_long(cells):
         return
+    steps = sum(cell.train.steps for cell in cells)
     one_each = {(cell.dataset, cell.method): cell for cell in cells}
     a_step = {kind: seconds_a_step(cell) for kind, cell in one_each.items()}
     total = sum(a_step[cell.dataset, cell.method] * cell.train.steps for cell in cells)
@@ -27,6 +27,11 @@ def tell_duration(cells: Sequence[Cell], processes: int = 1) -> None:
         f"({min(a_step.values()):.2g} to {max(a_step.values()):.2g} s a step)",
         file=sys.stderr,
     )
+
+
+def is_long(cells: Sequence[Cell]) -> bool:
+    """Whether trainings take so long that it pays to say so, and to start processes for them."""
+    return sum(cell.train.steps for cell in cells) >= LONG
 
 
 def seconds_a_step(cell: Cell) -> float:

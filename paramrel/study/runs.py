@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
+from joblib import Parallel, delayed
 from lightning_fabric.utilities import rank_zero_only
 from tqdm import tqdm
 
@@ -12,11 +13,12 @@ from paramrel.data import load_dataset
 from paramrel.runs.record import recipe, resume_folder
 from paramrel.runs.run import Run, is_saved, load_run, save_run
 from paramrel.runs.train import train_run
-from paramrel.study.durations import tell_duration
+from paramrel.study.durations import is_long, tell_duration
 from paramrel.study.params import Cell, StudyParams
 from paramrel.study.paths import require_writable
 from paramrel.study.results import read_json, read_table, write_table
 from paramrel.training.checkpoint import Checkpoints
+from paramrel.training.devices import limit_threads
 
 
 def train_once(cell: Cell, folder: str | Path, progress: bool = True) -> tuple[Run, pd.DataFrame]:
@@ -90,6 +92,15 @@ def load_or_train(
         return read_runs(dataset, methods, seeds, folder)
     short = params.train.model_copy(update={"steps": steps or params.train.steps, "evaluations": 1})
     cells = [Cell(dataset, *cell, params.model, short) for cell in product(methods, seeds)]
-    tell_duration(cells)
-    bar = tqdm(cells, f"trainings on {dataset}", disable=len(cells) == 1)
-    return [train_run(*cell)[0] for cell in bar]
+    long = len(cells) > 1 and is_long(cells)  # else starting processes costs more than it saves
+    processes = params.processes if long else 1
+    tell_duration(cells, processes)
+    trained = Parallel(processes, return_as="generator")(
+        delayed(_train)(cell, params.threads, progress=not long) for cell in cells
+    )
+    return list(tqdm(trained, f"trainings on {dataset}", len(cells), disable=len(cells) == 1))
+
+
+def _train(cell: Cell, threads: int, progress: bool) -> Run:
+    limit_threads(threads)
+    return train_run(*cell, progress=progress)[0]

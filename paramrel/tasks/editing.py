@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor
 
 from paramrel.data.arrays import Array, as_codes, as_labels
-from paramrel.data.fields import Data, each
+from paramrel.data.fields import Data, count, each
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.encoding import mean_code
 from paramrel.tasks.reconstruction import reconstruct_from_noise
@@ -56,6 +56,10 @@ def interpolate(
     >>> interpolate(model, x[:2], x[2:4], points=5, steps=10).shape
     torch.Size([2, 5, 1, 8, 8])
     """
+    if count(x_start) != count(x_end):
+        raise ValueError(
+            f"x_start holds {count(x_start)} examples and x_end {count(x_end)}; as many are needed"
+        )
     generator = generator or model.generator(0)
     start, end = (encode_latent(model, x, steps, generator) for x in (x_start, x_end))
     return interpolate_latents(model, start, end, points, steps)

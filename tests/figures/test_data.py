@@ -10,7 +10,7 @@ from paramrel import figures
 from paramrel.data import Dataset, Split, load_dataset
 from paramrel.data.drawn.scenes import SCENE_FACTORS, render_scenes
 from paramrel.data.sets.digits import write_digits
-from paramrel.study.results import write_figure
+from paramrel.figures.data import write_grid
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_images_stand_in_their_rows_each_pixel_enlarged_to_a_square():
 
 def test_a_written_figure_holds_each_of_its_pixels_four_times(tmp_path):
     figure = figures.image_grid({"": torch.rand(6, 3, 8, 8)}, side=8)
-    write_figure(figure, tmp_path / "new" / "a.png")
+    write_grid(figure, tmp_path / "new" / "a.png")
     pixels = np.asarray(Image.open(tmp_path / "new" / "a.png").convert("RGB"))
     assert np.array_equal(pixels[::2, ::2], pixels[1::2, 1::2])
 

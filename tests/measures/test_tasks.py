@@ -127,3 +127,10 @@ def test_a_method_without_a_code_is_refused(task, data, judges):
     assert METHODS["bfn"].code == "none"
     with pytest.raises(ValueError, match="no code"):
         calls[task]()
+
+
+def test_a_test_part_that_is_too_small_is_told_with_its_set_and_the_parameter():
+    data = load_dataset("digits")
+    tasks.require_test(data, 360, "generate.pairs")
+    with pytest.raises(ValueError, match="test part of digits has 360 .* generate.pairs .* 361"):
+        tasks.require_test(data, 361, "generate.pairs")

@@ -74,8 +74,8 @@ def test_binary_reconstruction_by_hand():
     row = binary_reconstruction(bits, [[0.9, 0.6], [0.8, 0.5]])
     assert row["bit_error"] == 0.5
     assert row["nll"] == pytest.approx(-math.log(0.9 * 0.4 * 0.8 * 0.5) / 2)
-    assert row["bit_error_floor"] == 0.25
-    assert row["nll_floor"] == pytest.approx(math.log(2))
+    assert row["bit_error_mean_image"] == 0.25
+    assert row["nll_mean_image"] == pytest.approx(math.log(2))
 
 
 def test_a_certain_but_wrong_bit_costs_infinitely_much_and_a_perfect_answer_nothing():

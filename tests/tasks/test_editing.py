@@ -10,9 +10,11 @@ from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.models.encoding import mean_code
 from paramrel.models.methods import METHODS
+from paramrel.runs.pretrained import load_pretrained
 from paramrel.tasks.editing import (
     Latent,
     encode_latent,
+    interpolate,
     interpolate_latents,
     manipulate,
     probe_direction,
@@ -182,3 +184,9 @@ def test_records_are_drawn_and_edited_field_by_field(method):
     if method in TIMED:
         images = time_codes(model, x, (0.5, 1.0), latent.noise, STEPS, seeded())
         assert images["summary"].shape == (3, 2, 4)
+
+
+def test_as_many_starts_as_ends_are_needed():
+    model, x = load_pretrained("digits").model, load_dataset("digits").test.x
+    with pytest.raises(ValueError, match="x_start holds 4 examples and x_end 3; as many"):
+        interpolate(model, x[:4], x[:3])
