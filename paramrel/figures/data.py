@@ -26,6 +26,7 @@ __all__ = [
     "factors_alone",
     "held_factors",
     "image_grid",
+    "write_grid",
 ]
 
 GAP = 3  # pixels between images
