@@ -1,11 +1,10 @@
 """No value of a tensor is read in the loops of training and sampling: a GPU would be waited for."""
 
-from contextlib import contextmanager
 from functools import partial
 
 import pytest
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from paramrel.data.fields import each, leaves
 from paramrel.flows import (
@@ -20,9 +19,6 @@ from paramrel.flows import (
 )
 from paramrel.solvers import ancestral, bfn_solver, exact_predictor, invert
 
-READS = (
-    "item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "aminmax",
-)  # fmt: skip
 CLASSES = torch.arange(24).view(4, 6) % 3
 CENTRES = bin_centers(3, torch.zeros(1))[CLASSES]
 MOVING = {
@@ -47,26 +43,6 @@ SOLVERS = {
     "ODE": partial(bfn_solver, grid="uniform"),
     "SDE": partial(bfn_solver, grid="uniform", stochastic=True),
 }
-
-
-@contextmanager
-def counted_reads(monkeypatch):
-    """Count the calls that bring values of a tensor to Python, whatever its device."""
-    calls = []
-
-    def counting(name):
-        original = getattr(Tensor, name)
-
-        def read(self, *args, **kwargs):
-            calls.append(name)
-            return original(self, *args, **kwargs)
-
-        return read
-
-    with monkeypatch.context() as patch:
-        for name in READS:
-            patch.setattr(Tensor, name, counting(name))
-        yield calls
 
 
 def output_of(flow, theta, t, weight):
@@ -97,9 +73,9 @@ def losses_and_draws(flow, x):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_losses_their_gradients_and_draws_read_no_value_after_the_first_time(name, monkeypatch):
+def test_losses_their_gradients_and_draws_read_no_value_after_the_first_time(name, counted_reads):
     losses_and_draws(*ALL[name])
-    with counted_reads(monkeypatch) as calls:
+    with counted_reads() as calls:
         losses_and_draws(*ALL[name])
     assert calls == []
 
@@ -120,7 +96,7 @@ def test_no_operation_below_python_reads_a_value_either(name):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("name", MOVING)
-def test_more_steps_of_a_solver_read_no_more_values(name, solver, monkeypatch):
+def test_more_steps_of_a_solver_read_no_more_values(name, solver, counted_reads):
     """Schedules are read before the first step; whether all went well, after the last one."""
     flow, x = MOVING[name]
     shape = each(lambda part: tuple(part.shape), x)
@@ -130,13 +106,13 @@ def test_more_steps_of_a_solver_read_no_more_values(name, solver, monkeypatch):
         times.append(len(calls))
         return output_of(flow, theta, t, weight)
 
-    with counted_reads(monkeypatch) as calls:
+    with counted_reads() as calls:
         SOLVERS[solver](flow, predict, shape, 5, generator=Generator().manual_seed(0))
     assert len(times) == 6 and len(set(times[:-1])) == 1
 
 
 @pytest.mark.parametrize("name", [name for name in MOVING if name != "classes of a diffusion"])
-def test_more_steps_of_an_inversion_read_no_more_values(name, monkeypatch):
+def test_more_steps_of_an_inversion_read_no_more_values(name, counted_reads):
     flow, x = MOVING[name]
     times, weight = [], torch.ones(())
 
@@ -144,16 +120,16 @@ def test_more_steps_of_an_inversion_read_no_more_values(name, monkeypatch):
         times.append(len(calls))
         return output_of(flow, theta, t, weight)
 
-    with counted_reads(monkeypatch) as calls:
+    with counted_reads() as calls:
         invert(flow, predict, x, 5, grid="uniform")
     assert len(times) == 11 and len(set(times[:5])) == len(set(times[5:-1])) == 1
 
 
 @pytest.mark.parametrize("name", ["categorical", "discretized", "continuous", "mixed"])
-def test_an_exact_predictor_reads_values_once_and_none_in_a_prediction(name, monkeypatch):
+def test_an_exact_predictor_reads_values_once_and_none_in_a_prediction(name, counted_reads):
     flow, x = MOVING[name]
     predict, t = exact_predictor(flow, x), torch.full((4,), 0.5)
     theta = flow.sample_theta(x, t)
-    with counted_reads(monkeypatch) as calls:
+    with counted_reads() as calls:
         predict(theta, t)
     assert calls == []
