@@ -106,3 +106,12 @@ def test_the_pipeline_passes_only_parameters_that_the_notebook_has():
 def test_the_pipeline_passes_no_yaml_boolean():
     """papermill would hand it on as the string "true"."""
     assert [row for row in passed_parameters() if row[2].lower() in {"true", "false"}] == []
+
+
+@every_notebook
+def test_a_notebook_gives_no_other_meaning_to_a_name_that_it_imports(path):
+    tree = ast.parse("\n".join(cell.source for cell in code_cells(path)))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    imported = {alias.asname or alias.name for node in imports for alias in node.names}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    assert imported & {node.id for node in names if isinstance(node.ctx, ast.Store)} == set()

@@ -22,8 +22,11 @@ def subset(data: Dataset, number: int, read: bool = True) -> Dataset:
 
 
 def _cut(part: Split, number: int, read: bool) -> Split:
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
-    rows = order[:number].sort().values
+    if len(part) <= number:
+        rows = slice(None)
+    else:
+        order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
+        rows = order[:number].sort().values
     fields = {
         name: None if field is None else field[rows]
         for name, field in vars(part).items()
