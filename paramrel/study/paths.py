@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import paramrel
 from paramrel.data import file_name
@@ -48,9 +49,8 @@ def require_writable(folder: str | Path) -> None:
     place = Path(folder).resolve()
     try:
         place.mkdir(parents=True, exist_ok=True)
-        probe = place / f".{os.getpid()}-probe"
-        probe.write_bytes(b"probe")
-        probe.unlink()
+        with TemporaryFile(dir=place):
+            pass
     except OSError as error:
         raise OSError(
             f"{place} cannot be written ({error.strerror or error}); choose another folder"

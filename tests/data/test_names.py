@@ -13,7 +13,7 @@ OWN = (
     "image_folder:photos-size-16",
     "image_folder:Photos",
     "image_folder:../../photos,size=8",
-    "image_folder:/srv/data/photos",
+    "image_folder:/photos/data/photos",
     r"image_folder:C:\data\photos",
     "image_folder:~/Фото",
     "image_folder:写真",

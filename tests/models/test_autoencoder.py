@@ -300,7 +300,7 @@ def test_a_decoder_that_ignores_the_code_loses_nothing_by_a_shuffled_one(method)
     used = shuffled_code_loss(model, x, 4, seeded())
     assert used.shape == (len(x),) and used.abs().max() > 0
     for name, parameter in model.decoder.named_parameters():
-        if name.startswith("code_"):
+        if name.startswith("conditioning"):
             torch.nn.init.zeros_(parameter)
     ignored = shuffled_code_loss(model, x, 4, seeded())
     assert not ignored.any()

@@ -18,7 +18,7 @@ from paramrel.training.config import TrainParams
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 PARAMS = TrainParams(steps=50, batch_size=16, evaluations=50, accelerator="cpu")
 CRASH = """
-from paramrel.progress import Progress
+from paramrel.training.progress import Progress
 original = Progress.next_batch
 def next_batch(self, *arguments):
     if self.step == 10:

@@ -148,7 +148,7 @@ def test_a_second_interrupt_acts_at_once(cache, monkeypatch):
 def test_a_termination_saves_first_and_then_ends_the_process(start, cache, tmp_path):
     before = """
 import signal
-from paramrel.progress import Progress
+from paramrel.training.progress import Progress
 original = Progress.next_batch
 def next_batch(self, *arguments):
     if self.step == 2:
@@ -206,10 +206,19 @@ def test_a_changed_parameter_never_resumes_an_old_model(steps, monkeypatch, chan
     assert steps[0] == 0
 
 
-@pytest.mark.parametrize("name", ["_code", "prepare_dataset"])
-def test_changed_code_and_changed_data_never_resume_an_old_model(steps, monkeypatch, name):
+def other_digits(name):
+    data = load_dataset(name)
+    vars(data)["content"] = "another"
+    return data
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("record._code", lambda: "another"), ("train.load_dataset", other_digits)],
+)
+def test_changed_code_and_changed_data_never_resume_an_old_model(steps, monkeypatch, name, other):
     interrupted(5, monkeypatch)
-    monkeypatch.setattr(f"paramrel.runs.record.{name}", lambda *_: {"content": "another"})
+    monkeypatch.setattr(f"paramrel.runs.{name}", other)
     steps.clear()
     train()
     assert steps[0] == 0

@@ -103,7 +103,9 @@ def test_a_notebook_keeps_the_run_that_it_trains_below_its_folder_and_reads_it_t
 
 def test_no_steps_means_as_many_as_params_yaml_says(monkeypatch):
     asked = []
-    monkeypatch.setattr(runs, "train_run", lambda *cell: (asked.append(cell[-1].steps), None))
+    monkeypatch.setattr(
+        runs, "train_run", lambda *cell, progress: (asked.append(cell[-1].steps), None)
+    )
     for steps in (0, 7):
         load_or_train("digits", ["bfn"], [0], "", PARAMS, steps)
     assert asked == [PARAMS.train.steps, 7]

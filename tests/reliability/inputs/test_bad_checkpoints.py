@@ -101,8 +101,9 @@ def rewritten(path, change_weights=lambda weights: None, change_origin=lambda or
     origin = json.loads(origin)
     change_weights(weights)
     change_origin(origin)
-    known = origin.pop("record") | _hashes(origin, weights)
-    save_file(weights, path, {"paramrel": json.dumps(origin | {"record": known})})
+    form, record = origin.pop("format"), origin.pop("record")
+    known = {"format": form, "record": record | _hashes(origin, weights)}
+    save_file(weights, path, {"paramrel": json.dumps(origin | known)})
 
 
 def first(weights):
@@ -145,9 +146,9 @@ def test_an_origin_that_this_version_does_not_know_is_refused(tmp_path, content,
         load_run(tmp_path)
 
 
-def test_a_data_set_that_is_missing_is_not_blamed_on_the_checkpoint(tmp_path, content, monkeypatch):
+def test_a_checkpoint_loads_where_its_data_set_is_missing(tmp_path, content, monkeypatch):
     (tmp_path / NAME).write_bytes(content)
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"digits\.npz is missing; fetch it"):
-        load_run(tmp_path)
+    monkeypatch.setattr("paramrel.data.sets.digits.PINNED", tmp_path / "nothing")
+    monkeypatch.setenv("PARAMREL_CACHE", str(tmp_path / "cache"))
+    assert load_run(tmp_path).key == "digits-paramrel-3"
+    assert not (tmp_path / "cache").exists()
