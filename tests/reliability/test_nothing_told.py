@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -68,12 +69,22 @@ def test_no_committed_file_names_the_user_or_the_machine_that_runs_this():
         assert len(name) < 4 or found(rf"\b{re.escape(name)}\b") == [], name
 
 
-def test_pictures_hold_no_text_but_what_is_drawn():
+# What a figure of a study says of its origin, and nothing else.
+ORIGIN = {
+    "study": r"[\w-]+", "parameters_sha256": r"[0-9a-f]{64}", "git_revision": r"([0-9a-f]{40}\+?)?",
+}  # fmt: skip
+
+
+def test_pictures_hold_no_text_but_what_is_drawn_and_their_origin():
     """PNG chunks of text may name a program, an author or a time."""
     pictures = [path for path in tracked() if path.suffix == ".png"]
     assert pictures
-    kinds = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf")
-    assert [path.name for path in pictures for k in kinds if k in path.read_bytes()] == []
+    for path in pictures:
+        assert not any(kind in path.read_bytes() for kind in (b"tIME", b"eXIf")), path
+        with Image.open(path) as image:
+            assert set(image.info) - {"dpi"} <= set(ORIGIN), path
+            for name, text in image.text.items():
+                assert re.fullmatch(ORIGIN[name], text), (path, name)
 
 
 @pytest.mark.parametrize(
