@@ -48,7 +48,9 @@ def write_table(table: pd.DataFrame, path: str | Path, stage: str = "") -> None:
 
     stage: of dvc.yaml, whose `provenance` then stands in every row that does not say it by itself.
     """
-    table = table.assign(**_origin(stage, table))
+    table = table.copy()
+    for name, value in _origin(stage).items():
+        table[name] = table[name].fillna(value) if name in table else value
     with whole_file(path) as part:
         table.to_csv(part, index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
 

@@ -90,9 +90,10 @@ def test_every_row_json_and_figure_of_a_stage_says_study_parameters_and_revision
     assert list(read_table(study / "t.csv")) == ["a"]
 
 
-def test_a_row_that_says_of_which_parameters_it_is_keeps_them(study):
-    write_table(pd.DataFrame({"parameters_sha256": ["own"]}), study / "t.csv", "measure")
-    assert read_table(study / "t.csv")["parameters_sha256"].tolist() == ["own"]
+def test_a_row_that_says_of_which_parameters_it_is_keeps_them_and_others_get_the_stage_s(study):
+    write_table(pd.DataFrame({"parameters_sha256": ["own", None]}), study / "t.csv", "measure")
+    of_stage = provenance("measure")["parameters_sha256"]
+    assert read_table(study / "t.csv")["parameters_sha256"].tolist() == ["own", of_stage]
 
 
 def test_only_parameters_that_a_stage_depends_on_change_their_hash(study):
