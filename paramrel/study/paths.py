@@ -35,7 +35,7 @@ def require_one_clone() -> None:
     if (root / "paramrel").is_dir() and code != root / "paramrel":
         raise ValueError(
             f"the study is {root}, but the code that runs is {code}; activate the environment that "
-            f"{root} was installed into, or set PYTHONPATH to {root}"
+            f"{root} was installed into, or start this in {root}, with PYTHONPATH unset"
         )
 
 
