@@ -201,7 +201,8 @@ def _x(
     stored: Stored, rows: Tensor, part: int, source: Source, reading: Reading
 ) -> Tensor | Examples | Fields:
     if reading.kind == "mixed":
-        return Fields(mixed_records(stored.levels, stored.labels)[rows])
+        training = stored.split == PARTS.index("train")
+        return Fields(mixed_records(stored.levels, stored.labels, training)[rows])
     if source is DIGITS:
         return reading(stored.levels[rows])
     x = Examples(stored.levels, rows, reading)

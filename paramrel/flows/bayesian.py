@@ -29,6 +29,7 @@ class BayesianFlow(Flow):
 
     schedule: AccuracySchedule
     moves = True
+    num_likelihood_outputs: int  # features per variable of what `likelihood` takes
 
     def each(self, function: Callable[..., Any], *parts: Any) -> Any:
         """function(flow, *parts); of a MixedFlow a dict of it, by the fields and their parts."""

@@ -27,7 +27,7 @@ class CategoricalFlow(BayesianFlow):
         self.schedule = QuadraticAccuracy(beta_1)
         self.num_classes = num_classes
         self.num_inputs = 1 if num_classes == 2 else num_classes
-        self.num_outputs = num_classes
+        self.num_outputs = self.num_likelihood_outputs = num_classes
 
     def check(self, x: Tensor) -> None:
         """x must be classes in 0..K-1, or soft labels that sum to 1."""

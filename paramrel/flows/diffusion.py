@@ -88,14 +88,18 @@ class DiffusionFlow(GaussianFlow):
 
 
 class BinaryDiffusionFlow(DiffusionFlow):
-    """DDPM of binary data: the classes 0 and 1 enter as the centres -½ and ½ of two bins."""
+    """DDPM of binary data: the classes 0 and 1 enter as -1 and 1, on either side of two bins."""
 
     def __init__(self):
         super().__init__(num_bins=2)
 
+    def check(self, x: Tensor) -> None:
+        """x must be -1 and 1."""
+        values.check_range("the size of x", x.abs(), 1, 1)
+
     def from_data(self, x: Tensor) -> Tensor:
-        """-½ and ½ of classes; what has entered already stays."""
-        return x if x.is_floating_point() else x - 0.5
+        """-1 and 1 of classes; what has entered already stays."""
+        return x if x.is_floating_point() else 2.0 * x - 1
 
     def to_data(self, x: Tensor) -> Tensor:
         """Class 1 where x is positive; classes stay."""

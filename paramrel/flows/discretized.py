@@ -23,6 +23,7 @@ class DiscretizedFlow(GaussianFlow):
     """
 
     num_outputs = 2
+    num_likelihood_outputs = 2
 
     def __init__(self, num_bins: int = 256, sigma_1: float = 1e-3):
         checks.check_count("num_bins", num_bins, 2)

@@ -24,6 +24,7 @@ class GaussianFlow(BayesianFlow):
 
     num_inputs = 1
     num_outputs = 1
+    num_likelihood_outputs = 2
     # Before this time θ says nothing, and the prediction is x = 0.
     t_min = 1e-6
 
@@ -180,9 +181,15 @@ class GaussianFlow(BayesianFlow):
         checks.check_shape("raw", raw, (*theta.mean.shape, 1))
         return PointMass(clamp(self._denoise(raw[..., 0], theta, t)[0], -1, 1))
 
-    def likelihood(self, raw: Tensor) -> Distribution:
-        """p_O with raw (*x.shape, 1) as x̂ itself, for a decoder that has no θ to start from."""
-        return PointMass(raw[..., 0].float())
+    def likelihood(self, raw: Tensor) -> Normal:
+        """p_O with raw (*x.shape, 2) as mean and log-scale of x, for a decoder without θ.
+
+        The scale lies between that of θ₁ and 1: a density of values that were rounded, which
+        images are, could otherwise be as high as one likes.
+        """
+        mean, log_scale = raw.float().unbind(-1)
+        log_scale = clamp(log_scale, math.log(self.final_scale), 0)
+        return Normal(mean, log_scale.exp(), validate_args=False)
 
     def variables(self, x: Tensor) -> tuple[int, ...]:
         """The shape (B, ...) of the variables in x."""
@@ -238,7 +245,9 @@ class GaussianFlow(BayesianFlow):
         return sum_over_data(error / (2 * scale**2) + math.log(scale * math.sqrt(2 * math.pi)))
 
     def nll(self, x: Tensor, out: Distribution) -> Tensor:
-        """NaN (B,): `out` is a point, which has no probabilities."""
+        """-ln p_O(x), nats of density (B,); NaN where `out` is a point, which has none."""
+        if isinstance(out, Normal):
+            return -sum_over_data(out.log_prob(x))
         return torch.full((len(x),), math.nan, device=x.device)
 
     def _squared_error(self, x: Tensor, out: Distribution) -> Tensor:

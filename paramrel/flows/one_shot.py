@@ -15,7 +15,7 @@ class OneShotFlow(Flow):
     It takes kind of data, likelihood and prior from a Bayesian flow: `OneShotFlow(
     CategoricalFlow(2))`, `OneShotFlow(DiscretizedFlow(16))`, `OneShotFlow(GaussianFlow(0.1))`.
     The raw network output is read as logits; as mean and log-scale of the discretized normal
-    distribution; as the mean of a normal distribution of the fixed scale sigma_1.
+    distribution; as mean and log-scale of a normal distribution no sharper than σ₁.
 
     -ln p_O(x) stands in the transmission loss, whole at every t, and the reconstruction loss is
     zero: their sum counts it once, and training needs no special case.
@@ -25,7 +25,8 @@ class OneShotFlow(Flow):
 
     def __init__(self, data_flow: Flow):
         self.data_flow = data_flow
-        self.num_inputs, self.num_outputs = data_flow.num_inputs, data_flow.num_outputs
+        self.num_inputs = data_flow.num_inputs
+        self.num_outputs = data_flow.num_likelihood_outputs
 
     def check(self, x: Tensor) -> None:
         """x must be data of the data's flow."""
@@ -84,7 +85,7 @@ class OneShotFlow(Flow):
     def loss_continuous_time(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
         """-ln p_O(x), nats per example (B,)."""
         checks.check_time(t, self.variables(x))
-        return self.data_flow.reconstruction_loss(x, out)
+        return self.data_flow.nll(x, out)
 
     def loss_discrete_time(
         self,
@@ -97,11 +98,11 @@ class OneShotFlow(Flow):
     ) -> Tensor:
         """-ln p_O(x), nats per example (B,), at every step i."""
         checks.check_step(i, n, len(x))
-        return self.data_flow.reconstruction_loss(x, out)
+        return self.data_flow.nll(x, out)
 
     def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
         """Zero (B,): the transmission loss has counted it."""
-        return torch.zeros_like(self.data_flow.reconstruction_loss(x, out))
+        return torch.zeros_like(self.data_flow.nll(x, out))
 
     def nll(self, x: Tensor, out: Distribution) -> Tensor:
         """That of the data's flow, nats (B,)."""

@@ -34,6 +34,7 @@ from paramrel.models.build import build_model
 from paramrel.models.encoding import mean_code, posterior
 from paramrel.models.information import aggregate_information
 from paramrel.runs.run import Run
+from paramrel.tasks.latent_prior import code_source
 from paramrel.tasks.reconstruction import reconstruct_from_code
 from paramrel.tasks.sampling import fixed_noise_decoder, sample, to_pixels
 
@@ -58,7 +59,7 @@ def assess(
     data: the run's data set, cut to the examples that are to be measured. judges: `extractors`.
     """
     tables = {
-        "samples": lambda: fidelity_table(run, references(data, judges, params), params),
+        "samples": lambda: fidelity_table(run, data, references(data, judges, params), params),
     }
     if run.model.encoder is not None:
         tables |= {
@@ -121,8 +122,9 @@ def random_splits(run: Run, data: Dataset) -> dict[str, tuple[Tensor, ...]]:
 
 
 def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.DataFrame:
-    """Probe the code of time t and θ_t itself, over the log signal-to-noise ratio of t.
+    """Probe the code of time t, over the log signal-to-noise ratio of t.
 
+    Beside a code of θ, θ_t itself and an encoder that was never trained; one of x does not change.
     Of 2,000 examples of each split at most, for every time encodes them anew; n_train and n_test of
     a row say how many.
     """
@@ -135,10 +137,14 @@ def probes_over_snr(run: Run, data: Dataset, times: tuple[float, ...]) -> pd.Dat
         generator = run.model.generator(run.seed)
         return tuple(_theta_features(run, split.x, t, generator) for split in splits(data))
 
+    def random_codes(t: float) -> Splits:
+        return tuple(_random_codes(run, split.x, t) for split in splits(data))
+
+    beside = {"θ": theta, "random encoder": random_codes} if run.model.method.reads_theta else {}
     return pd.DataFrame(
         probe_over_log_snr(
             logistic_probe,
-            {"code": code, "θ": theta},
+            {"code": code} | beside,
             _labels(data),
             times,
             lambda t: flow.log_snr(torch.tensor([t])).item(),
@@ -172,13 +178,16 @@ def references(data: Dataset, judges: Judges, params: QualityParams) -> list[Ref
     return [reference(judge, train, test, Generator().manual_seed(0)) for judge in judges]
 
 
-def fidelity_table(run: Run, known: Sequence[Reference], params: QualityParams) -> pd.DataFrame:
+def fidelity_table(
+    run: Run, data: Dataset, known: Sequence[Reference], params: QualityParams
+) -> pd.DataFrame:
     """Compare samples with as many test images, for each sampler and each of `references`.
 
-    Codes that are read anew at every step, where they are read from θ, and codes from the prior.
+    data: whose training codes a prior is learned of, where the method needs one.
     """
     rows = []
-    for code in run.model.method.samplers:
+    for name in run.model.method.samplers:
+        code = code_source(run.model, name, data.train.x, run.seed, params.prior_steps)
         generator = run.model.generator(run.seed)
         number, size, found = len(known[0].real), _at_once(run), []
         for start in range(0, number, size):
@@ -187,7 +196,7 @@ def fidelity_table(run: Run, known: Sequence[Reference], params: QualityParams) 
             found.append([of_test.extractor.features(x) for of_test in known])
         features = map(np.concatenate, zip(*found, strict=True))
         for pair in zip(known, features, strict=True):
-            rows.append({"code": code} | fidelity_of_features(*pair, generator))
+            rows.append({"code": name} | fidelity_of_features(*pair, generator))
     return pd.DataFrame(rows)
 
 
@@ -222,13 +231,13 @@ def _labels(data: Dataset) -> tuple[Tensor, ...]:
     return tuple(split.labels for split in splits(data))
 
 
-def _random_codes(run: Run, x: Tensor) -> Tensor:
-    """Codes (N, d) of an encoder with its initial weights."""
+def _random_codes(run: Run, x: Tensor, s: float = 1.0) -> Tensor:
+    """Codes (N, d) of time s of an encoder with its initial weights."""
     model = run.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         untrained = build_model(run.method, model.variables, model.params).to(model.device)
-    return mean_code(untrained, x, 1.0, untrained.generator(run.seed))
+    return mean_code(untrained, x, s, untrained.generator(run.seed))
 
 
 def _theta_features(run: Run, x: Data, t: float, generator: Generator) -> Tensor:

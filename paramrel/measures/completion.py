@@ -9,6 +9,7 @@ from paramrel.models.bounds import nll_bound
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.tasks.completion import complete, likeliest_label
+from paramrel.tasks.latent_prior import code_source
 from paramrel.tasks.sampling import sample
 
 
@@ -32,11 +33,12 @@ def completion_row(
         row |= {"nll_bound": bound.total.mean().item(), "rate": bound.rate.mean().item()}
         found = likeliest_label(model, x, "label", times, run.seed)
         row["label_by_bound"] = (found == label).double().mean().item()
-    if model.method.code in ("none", "theta"):
+    if model.method.code == "none" or model.method.reads_theta:
         rest = {name: field for name, field in x.items() if name != "label"}
         found = complete(model, rest, steps, model.generator(run.seed))["label"]
         row["label_by_sampling"] = (found == label).double().mean().item()
-    drawn = sample(model, len(label), steps, model.generator(run.seed))
+    code = code_source(model, model.method.sampler, data.train.x, run.seed, generate.prior_steps)
+    drawn = sample(model, len(label), steps, model.generator(run.seed), code)
     recognised = classifier.predict(drawn["pixels"]) == drawn["label"].numpy()
     return row | {
         "pixels_recognised": float(recognised.mean()),

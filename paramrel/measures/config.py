@@ -24,6 +24,7 @@ class QualityParams(Params):
 
     samples: int = Field(1000, ge=260)  # 4 (64 + 1): the extractors have 64 features
     sampling_steps: Count = 30
+    prior_steps: Count = 600
     extractor_steps: Count = 300
     snr_times: Some[Time] = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
     few_labels: Some[Count] = (10, 100, 1000)

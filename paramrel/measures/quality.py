@@ -60,12 +60,13 @@ def quality_table(
     once and without a seed, `random_encoder` (of the first method with a code) once a seed.
     measure: `logistic accuracy` …, `fd[<extractor>]@N` … data: the runs' data set, cut to the
     examples that are to be measured. judges: `extractors`, the same ones for all runs.
+    sem: the standard error of the value over the test examples, NaN where it is not known.
     evaluated: what `evaluate` said of each run, by its key. A number that a method cannot have is
     NaN, and `note` says why.
     """
     known, rows = references(data, judges, params), list(_controls(runs, data, params))
     for run in tqdm(runs, "runs", disable=not progress):
-        found = [*_sampled(run, known, params), *_evaluated(run, evaluated[run.key])]
+        found = [*_sampled(run, data, known, params), *_evaluated(run, evaluated[run.key])]
         if run.model.encoder is not None:
             found = [*_probed({"code": code_splits(run.model, data, 1.0, run.seed)}, data), *found]
         rows += [origin(run, params) | row for row in found]
@@ -156,11 +157,14 @@ def _probed(codes: Mapping[str, tuple[Array, ...]], data: Dataset) -> Iterator[R
     for of, features in codes.items():
         labelled = tuple(zip(features, labels, strict=True))
         for name, metric, row in measured({"labels": labelled}):
-            yield _row(of, name, row[metric.key], *metric.ends(row), row["n_test"], row["note"])
+            ends, sem = metric.ends(row), row.get(f"{metric.key}_sem", np.nan)
+            yield _row(of, name, row[metric.key], sem, *ends, row["n_test"], row["note"])
 
 
-def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Iterator[Row]:
-    for scores in fidelity_table(run, known, params).to_dict("records"):
+def _sampled(
+    run: Run, data: Dataset, known: Sequence[Reference], params: QualityParams
+) -> Iterator[Row]:
+    for scores in fidelity_table(run, data, known, params).to_dict("records"):
         sha256 = {"extractor_sha256": scores["extractor_sha256"]}
         of = f"samples, {scores['code']}"
         extractor = scores["metric"].removeprefix("fd")  # [name]@N
@@ -168,19 +172,27 @@ def _sampled(run: Run, known: Sequence[Reference], params: QualityParams) -> Ite
             ends = scores[f"{metric.key}_floor"], scores[f"{metric.key}_ceiling"]
             if metric.higher_is_better:  # real images are the ceiling, noise is the floor
                 ends = ends[::-1]
-            yield _row(of, name + extractor, scores[metric.key], *ends, scores["n"]) | sha256
+            sem = scores.get(f"{metric.key}_sem", np.nan)
+            yield _row(of, name + extractor, scores[metric.key], sem, *ends, scores["n"]) | sha256
 
 
 def _evaluated(run: Run, known: Row) -> Iterator[Row]:
     note = run.model.method.no_bound or ""
     for name, metric, row in measured({"evaluation": known}):
-        value = row.get(metric.key, np.nan)
-        row = _row("model", name, value, *metric.ends(row), known["n_test"], note)
+        value, sem = (row.get(key, np.nan) for key in (metric.key, f"{metric.key}_sem"))
+        row = _row("model", name, value, sem, *metric.ends(row), known["n_test"], note)
         yield row | {"parameters_sha256": known["parameters_sha256"]}
 
 
 def _row(
-    of: str, measure: str, value: float, floor: float, ceiling: float, n: int, note: str = ""
+    of: str,
+    measure: str,
+    value: float,
+    sem: float,
+    floor: float,
+    ceiling: float,
+    n: int,
+    note: str = "",
 ) -> Row:
-    ends = {"floor": floor, "ceiling": ceiling}
-    return {"of": of, "measure": measure, "value": value, **ends, "n": n, "note": note}
+    spread = {"sem": sem, "floor": floor, "ceiling": ceiling}
+    return {"of": of, "measure": measure, "value": value, **spread, "n": n, "note": note}

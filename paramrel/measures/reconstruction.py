@@ -42,7 +42,7 @@ def reconstruct_in_all_ways(
         return
     z = mean_code(model, x, 1.0, noise())
     for t in times:
-        kept = None if code in ("none", "theta") else z
+        kept = None if code == "none" or run.model.method.reads_theta else z
         yield reconstruct_from_theta(model, x, t, steps, noise(), kept)
     inversion = reconstruct_from_noise(model, x, z, params.inversion_steps, noise())
     way = "noise" if code == "none" else "code and noise"

@@ -76,21 +76,27 @@ def code_reader(model: FlowAutoencoder, flow: Flow) -> Reader:
 
     A code of θ is read from the θ of the observation, with its time. A code of x was trained on
     images: it is shown the mean image, which tells more than the most probable one.
-    flow: the observation's, whatever the model's own is. Raises ValueError without a code.
+    flow: the observation's, a Bayesian one. Raises ValueError without a code, and for one that is
+    read from the θ of a diffusion.
     """
     require_code(model)
+    if not readable(model):
+        raise ValueError("this method's code reads θ of another flow than the observation's")
 
     @torch.no_grad()
     def read(theta: Theta, t: Tensor) -> Tensor:
         theta, t = theta.map(lambda part: part.to(model.device)), t.to(model.device)
-        if model.method.code == "theta":
+        if model.method.reads_theta:
             return model.encode_theta(theta, t).mean.cpu()
-        image = mean_image(flow, theta, t)
-        if model.method.flow == "diffusion" and model.variables.kind == "binary":
-            image = image / 2  # its two classes are ±½
-        return model.encode(image, torch.ones_like(t)).mean.cpu()
+        return model.encode(mean_image(flow, theta, t), torch.ones_like(t)).mean.cpu()
 
     return read
+
+
+def readable(model: FlowAutoencoder) -> bool:
+    """Whether a model has a code that can be read from the θ of a Bayesian flow."""
+    of_diffusion = model.method.reads_theta and model.method.flow == "diffusion"
+    return model.encoder is not None and not of_diffusion
 
 
 def robust_rows(
@@ -131,12 +137,12 @@ def robust_table(
     """Probe the codes of runs, of `pca` of the mean image and of all its `pixels`, on corruptions.
 
     A row for each method, seed, corruption and probe, at params.progressive_log_snr. All see the
-    same observations for a seed, drawn on the CPU. Runs of methods without a code are left out.
+    same observations for a seed, drawn on the CPU. Runs whose code cannot be read are left out.
     """
     flow, log_snr = build_flow(METHODS["bfn"], data.variables, model), params.progressive_log_snr
     rows, seeds = [], {}
     for run in runs:
-        if run.model.encoder is not None:
+        if readable(run.model):
             read = code_reader(run.model, flow)
             known = origin(run, params)
             rows += [known | row for row in robust_rows(data, read, flow, log_snr, run.seed)]

@@ -35,8 +35,9 @@ def logistic_probe(
     train, validation, test: (codes (N, d), labels (N,)). The scaling is the train split's; the
     inverse penalty C from `grid` is the one with the best validation accuracy, the smallest of
     equals, compared on 2,000 training examples at most; the probe is then fitted to all. Row:
-    accuracy, macro one-against-rest AUROC and average precision on test, the chosen C
-    and all sizes. Floors: accuracy `floor_accuracy` (always the commonest train class), AUROC 0.5.
+    accuracy, macro one-against-rest AUROC and average precision on test, standard errors of the
+    first two over the test examples (`_sem`), the chosen C and all sizes. Floors: accuracy
+    `floor_accuracy` (always the commonest train class), AUROC 0.5.
     """
     return _probe(
         "logistic",
@@ -229,6 +230,17 @@ def _fit(
     return model, "the chosen probe stopped before convergence" if stopped else ""
 
 
+def _auroc_error(auroc: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The standard error of the AUROC of each class (K,), over examples (Hanley & McNeil, 1982)."""
+    positive = targets.sum(0)
+    negative = len(targets) - positive
+    pairs = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
+    spread = auroc * (1 - auroc) + sum(
+        (n - 1) * (pair - auroc**2) for n, pair in zip((positive, negative), pairs, strict=True)
+    )
+    return np.sqrt(spread.clip(min=0) / (positive * negative))
+
+
 def _scores(labels: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> Row:
     """Accuracy, macro AUROC and macro average precision over the classes that test has."""
     accuracy = float((classes[probabilities.argmax(1)] == labels).mean())
@@ -237,8 +249,11 @@ def _scores(labels: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) 
         probabilities = probabilities[:, 1:]  # the larger label is the positive class
     present = one_hot.any(0)
     targets, scores = one_hot[:, present], probabilities[:, present]
+    auroc = np.atleast_1d(roc_auc_score(targets, scores, average=None))
     return {
         "accuracy": accuracy,
-        "auroc": float(roc_auc_score(targets, scores, average="macro")),
+        "accuracy_sem": math.sqrt(accuracy * (1 - accuracy) / len(labels)),
+        "auroc": float(auroc.mean()),
+        "auroc_sem": float(np.sqrt(np.square(_auroc_error(auroc, targets)).sum()) / len(auroc)),
         "average_precision": float(average_precision_score(targets, scores, average="macro")),
     }

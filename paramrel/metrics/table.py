@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paramrel.data.arrays import Array, Row
+from paramrel.data.arrays import Array, Row, draw_seed
 from paramrel.metrics.disentanglement import Table, dci
 from paramrel.metrics.distances import (
     frechet_distance,
@@ -20,6 +20,9 @@ from paramrel.metrics.factor_vae import Draw, factor_vae_score
 from paramrel.metrics.gaps import mig, sap, tad
 from paramrel.metrics.probes import knn_probe, logistic_probe
 from paramrel.metrics.smoothness import midpoint_distance, path_length, path_shape
+
+RESAMPLES = 30  # of samples and of real images, for the standard error of their distance
+
 
 End = float | str | Callable[[Row], float]  # str: its name in the function's row
 
@@ -35,7 +38,8 @@ class Metric:
         `attributes`: codes (N, d), attributes (N, A) and a generator, as three arguments;
         `evaluation`: the row of `measures.evaluation.evaluate`;
         `paths`: a decoder, codes at both ends and what judges the images between.
-    key: the number's name in the function's row.
+    key: the number's name in the function's row; its standard error over the examples, where the
+        function knows it, is `<key>_sem`.
     floor, ceiling: the least and the most that it is held against, numbers or taken from the row;
         `higher_is_better` says which of the two is the good one. NaN where there is none; of
         `features` they are those of the `Reference`.
@@ -68,6 +72,12 @@ class Features:
     real: np.ndarray
     generator: torch.Generator
 
+    def resampled_error(self, distance: Callable[[np.ndarray, np.ndarray], float]) -> float:
+        """Return the standard error of a distance over both sets' examples, by the bootstrap."""
+        rng, sets = np.random.default_rng(draw_seed(self.generator)), (self.samples, self.real)
+        drawn = ([rng.choice(part, len(part)) for part in sets] for _ in range(RESAMPLES))
+        return float(np.std([distance(*pair) for pair in drawn], ddof=1))
+
 
 @dataclass(frozen=True)
 class Factored:
@@ -99,7 +109,10 @@ def _knn(splits: tuple) -> Row:
 
 
 def _frechet(features: Features) -> Row:
-    return {"frechet": frechet_distance(features.samples, features.real)}
+    return {
+        "frechet": frechet_distance(features.samples, features.real),
+        "frechet_sem": features.resampled_error(frechet_distance),
+    }
 
 
 def _frechet_infinity(features: Features) -> Row:
@@ -109,7 +122,12 @@ def _frechet_infinity(features: Features) -> Row:
 
 def _kernel(features: Features) -> Row:
     distance, error = kernel_distance(features.samples, features.real, features.generator)
-    return {"kernel": distance, "kernel_error": error}
+
+    def few(samples: np.ndarray, real: np.ndarray) -> float:
+        return kernel_distance(samples, real, features.generator, subsets=10)[0]
+
+    sem = features.resampled_error(few)
+    return {"kernel": distance, "kernel_error": error, "kernel_sem": sem}
 
 
 def _precision_recall(features: Features) -> Row:

@@ -13,7 +13,7 @@ from paramrel.data.fields import Data, count, each, leaves, moved
 from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import Method
-from paramrel.models.objective import method_weights, mmd, rate
+from paramrel.models.objective import KERNELS, method_weights, rate
 from paramrel.models.times import low_discrepancy_times
 from paramrel.networks import Packing
 
@@ -104,7 +104,7 @@ class FlowAutoencoder(nn.Module):
     def to_flow(self, x: Data) -> Data:
         """Return data x on the model's device, as its flow takes them.
 
-        To a diffusion, binary pixels are ±½.
+        To a diffusion, binary pixels are ±1.
 
         Raises ValueError where x has other fields or shapes than the data the model is built for.
         """
@@ -125,7 +125,8 @@ class FlowAutoencoder(nn.Module):
             raise ValueError("this method's code is read from data x, not from θ: use encode(x, s)")
         if self.encoder is None:
             raise ValueError("this method has no code, so there is nothing to encode")
-        return self._posterior(self.flow.network_input(theta, s), s)
+        told = torch.ones_like(s) if self.method.code == "mean" else s
+        return self._posterior(self.flow.network_input(theta, s), told)
 
     def encode(
         self, x: Data, s: Tensor | None = None, generator: Generator | None = None
@@ -179,7 +180,8 @@ class FlowAutoencoder(nn.Module):
         if drawn.posterior is None:
             return Loss(data, data, none, none)
         kl = rate(drawn.posterior).mean() if self.method.stochastic else none
-        divergence = mmd(gather(drawn.z), gather(drawn.prior)) * self.num_dimensions
+        divergence = KERNELS[self.params.kernel](gather(drawn.z), gather(drawn.prior))
+        divergence = divergence * self.num_dimensions
         rate_weight, divergence_weight = method_weights(self.method, self.params)
         total = data
         for weight, term in ((rate_weight, kl), (divergence_weight, divergence)):
@@ -203,12 +205,12 @@ class FlowAutoencoder(nn.Module):
         s = self._training_code_time(t, generator)
         shape = (len(t), self.params.code_dim)
         theta_t = self.flow.sample_theta(x, t, generator=generator).map(lambda a: a[rows])
-        if self.method.code == "theta":
+        if self.method.reads_theta:
             theta_s = self.flow.sample_theta(x, s, generator=generator).map(lambda a: a[rows])
         x, t, s = each(lambda part: part[rows], x), t[rows], s[rows]
         if self.encoder is None:
             return _Drawn(x, t, s, theta_t, None, self.no_code(len(t)), None)
-        if self.method.code == "theta":
+        if self.method.reads_theta:
             theta_t = theta_t.map(lambda a, b: torch.where(_like(s == t, a), b, a), theta_s)
             posterior = self.encode_theta(theta_s, s)
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -111,6 +111,7 @@ class ModelParams(Params):
     sigma_1: float = Field(0.02, ge=1e-4, lt=1)
     gamma: Gamma = 0.9
     lambda_: Lambda = Field(1.0, alias="lambda")
+    kernel: Literal["scaled", "released"] = "scaled"
     beta: float = Field(4.0, gt=0, le=1e6)
     same_time_share: float = Field(0.1, ge=0, le=1)
 

@@ -7,7 +7,7 @@ from typing import Literal
 FlowName = Literal["bayesian", "diffusion", "one_shot"]
 
 
-Code = Literal["none", "theta", "x", "x_t"]
+Code = Literal["none", "theta", "mean", "x", "x_t"]
 
 
 CodeTime = Literal["same", "later", "clean"]
@@ -16,23 +16,31 @@ CodeTime = Literal["same", "later", "clean"]
 RegularizerName = Literal["none", "kl", "mmd", "mutual_information"]
 
 
+Sampler = Literal["self", "prior", "learned"]
+
+
 @dataclass(frozen=True)
 class Method:
     """One choice of each kind; lambda_ and beta are None where those of params.model count.
 
     flow: how the parameters θ_t that the decoder sees are made from x.
-    code: what the encoder looks at: the parameters θ_s, the data x, the data and a time (`x_t`,
-        as ParamReL's released code does), or nothing.
+    code: what the encoder looks at: the parameters θ_s; the `mean` image under θ_s, which does not
+        tell its time; the data x; the data and a time (`x_t`, as ParamReL's released code does); or
+        nothing.
     code_time: when it looks, while the decoder decodes at t: at the `same` time s = t, at a `later`
         one s ~ U[t, 1], or at s = 1, where θ is `clean`. Codes of x are clean, of x_t the same.
     regularizer: nothing, β·rate, λ·MMD, or both weighed by γ and λ (`mutual_information`). Without
         a rate, the code is deterministic: z is the encoder's mean.
+    sampler: where the code of a sample comes from, of all that the decoder was trained for: read
+        anew from θ at every step (`self`; nothing to read without a code), drawn from the `prior`
+        that the regularizer draws codes to, or from a prior that is `learned` of the codes.
     """
 
     flow: FlowName
     code: Code
     code_time: CodeTime
     regularizer: RegularizerName
+    sampler: Sampler
     summary: str
     lambda_: float | None = None
     beta: float | None = None
@@ -43,9 +51,15 @@ class Method:
         return self.regularizer in ("kl", "mutual_information")
 
     @property
+    def reads_theta(self) -> bool:
+        """Whether the encoder is given θ, and so can be used while sampling."""
+        return self.code in ("theta", "mean")
+
+    @property
     def samplers(self) -> tuple[str, ...]:
-        """Where the code of a sample can come from: read from θ itself, or drawn from the prior."""
-        return {"none": ("self",), "theta": ("self", "prior")}.get(self.code, ("prior",))
+        """Where the code of a sample is taken from: first what the method was trained for."""
+        both = self.sampler == "self" and self.code != "none"
+        return (self.sampler, "prior") if both else (self.sampler,)
 
     @property
     def no_bound(self) -> str | None:
@@ -60,26 +74,46 @@ class Method:
 
 
 METHODS = {
-    "ae": Method("one_shot", "x", "clean", "none", "autoencoder"),
-    "vae": Method("one_shot", "x", "clean", "kl", "variational autoencoder", beta=1.0),
-    "beta_vae": Method("one_shot", "x", "clean", "kl", "VAE with its rate weighed by β"),
-    "infovae": Method("one_shot", "x", "clean", "mutual_information", "VAE weighed by γ and λ"),
-    "diffae": Method("diffusion", "x", "clean", "none", "diffusion told a deterministic code of x"),
+    "ae": Method("one_shot", "x", "clean", "none", "learned", "autoencoder"),
+    "vae": Method("one_shot", "x", "clean", "kl", "prior", "variational autoencoder", beta=1.0),
+    "beta_vae": Method("one_shot", "x", "clean", "kl", "prior", "VAE with its rate weighed by β"),
+    "infovae": Method(
+        "one_shot", "x", "clean", "mutual_information", "prior", "VAE weighed by γ and λ"
+    ),
+    "ddpm": Method("diffusion", "none", "clean", "none", "self", "plain diffusion, no code"),
+    "diffae": Method(
+        "diffusion", "x", "clean", "none", "learned", "diffusion told a deterministic code of x"
+    ),
     # λ = 0.1, ζ = 1 of the published tables (Wang et al. 2023, arXiv 2306.08757)
-    "infodiffusion": Method("diffusion", "x", "clean", "mmd", "DiffAE, its code matched", 0.1),
-    "bfn": Method("bayesian", "none", "clean", "none", "plain Bayesian Flow Network, no code"),
+    "infodiffusion": Method(
+        "diffusion", "x", "clean", "mmd", "prior", "DiffAE, its code matched", lambda_=0.1
+    ),
+    "infodiffusion_stochastic": Method(
+        "diffusion", "x", "clean", "mutual_information", "prior", "diffusion told a noisy code of x"
+    ),
+    "ddpm_theta": Method(
+        "diffusion", "theta", "later", "mutual_information", "self", "ParamReL on a diffusion"
+    ),
+    "bfn": Method(
+        "bayesian", "none", "clean", "none", "self", "plain Bayesian Flow Network, no code"
+    ),
     "paramrel": Method(
-        "bayesian", "theta", "later", "mutual_information", "code of a later time s ≥ t"
+        "bayesian", "theta", "later", "mutual_information", "self", "code of a later time s ≥ t"
     ),
     "paramrel_same": Method(
-        "bayesian", "theta", "same", "mutual_information", "code and decoder at the same time t"
+        "bayesian", "theta", "same", "mutual_information", "self", "code of the decoder's own time"
     ),
     "paramrel_clean": Method(
-        "bayesian", "theta", "clean", "mutual_information", "code of the last time s = 1"
+        "bayesian", "theta", "clean", "mutual_information", "prior", "code of the last time s = 1"
     ),
-    "paramrel_x": Method("bayesian", "x", "clean", "mutual_information", "code of the data x"),
+    "paramrel_mean": Method(
+        "bayesian", "mean", "later", "mutual_information", "self", "code of a later mean image"
+    ),
+    "paramrel_x": Method(
+        "bayesian", "x", "clean", "mutual_information", "prior", "code of the data x"
+    ),
     "paramrel_xt": Method(
-        "bayesian", "x_t", "same", "mutual_information", "code of the data x and the time t"
+        "bayesian", "x_t", "same", "mutual_information", "prior", "code of the data x and a time"
     ),
 }
 

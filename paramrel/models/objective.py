@@ -42,6 +42,9 @@ def released_mmd(x: Tensor, y: Tensor) -> Tensor:
     return mean_kernel(x, x) + mean_kernel(y, y) - 2 * mean_kernel(x, y)
 
 
+KERNELS = {"scaled": mmd, "released": released_mmd}  # of params.model.kernel
+
+
 def mmd_z_score(
     x: Tensor, prior: Tensor, permutations: int = 200, generator: Generator | None = None
 ) -> float:

@@ -6,9 +6,11 @@ import torch
 from torch import Generator, Tensor
 
 from paramrel.data import Dataset, Split
+from paramrel.data.fields import Data
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
+from paramrel.models.encoding import mean_code
 from paramrel.tasks.sampling import sample
 from paramrel.training.config import TrainParams
 from paramrel.training.loop import train
@@ -53,6 +55,18 @@ def fit_latent_prior(z: Tensor, seed: int, steps: int = 600) -> LatentPrior:
     params = TrainParams(steps=steps, batch_size=min(128, len(z)), evaluations=1)
     model, _ = train(model, data, params, seed, progress=False)
     return LatentPrior(model, centre, scale)
+
+
+def code_source(
+    model: FlowAutoencoder, name: str, x: Data, seed: int, steps: int = 600
+) -> str | LatentPrior:
+    """Return what `sample` takes as its code for one of a method's `samplers`, by its name.
+
+    `learned`: the prior that is learned, in so many steps, of the codes of training examples x.
+    """
+    if name != "learned":
+        return name
+    return fit_latent_prior(mean_code(model, x, 1.0, model.generator(seed)), seed, steps)
 
 
 def _vectors(x: Tensor) -> Dataset:

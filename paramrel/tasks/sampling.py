@@ -35,7 +35,7 @@ def predictor(
     Without z, a model that has a self-encoder re-encodes the current θ_t at every step, as
     ParamReL samples (s is then t). ValueError where the code is read from data instead.
     """
-    if z is None and model.method.code in ("x", "x_t"):
+    if z is None and model.encoder is not None and not model.method.reads_theta:
         raise ValueError(
             "this method's code is read from data, and not from θ while sampling: give z, "
             "encoded from data, or sample z from the prior (code='prior')"
@@ -64,20 +64,26 @@ def sample(
 
     code: `self` re-encodes z_t from the current θ_t at every step (a model without a code has
         none, one whose code is read from data is refused); `prior` draws one z ~ N(0, I) that all
-        steps share. By default what the method is made for: `self` where it can be. A learned prior
-        of the codes of s = 1 is drawn from, and codes of s = 1 that are given, (number, d), are
-        taken as they are.
+        steps share. A learned prior of the codes of s = 1 is drawn from, and codes of s = 1 that
+        are given, (number, d), are taken as they are. By default what the method was trained for,
+        `method.sampler`; one whose codes follow no known distribution has to be given a prior.
     solver: the n messages that define a Bayesian flow network, or its probability-flow ODE.
     generator: on the model's device; by default of seed 0.
 
-    Raises ValueError for codes where the method has none.
+    Raises ValueError for codes where the method has none, and without a prior that is needed.
 
     >>> import paramrel
     >>> sample(paramrel.load_pretrained("digits").model, 4, steps=10).shape
     torch.Size([4, 1, 8, 8])
     """
     generator = generator or model.generator(0)
-    code = model.method.samplers[0] if code is None else code
+    code = model.method.sampler if code is None else code
+    if isinstance(code, str) and code == "learned":
+        raise ValueError(
+            "this method's codes follow no known distribution: learn it with code = "
+            "fit_latent_prior(mean_code(model, x), seed) and give that, or draw them from N(0, I) "
+            "all the same with code='prior'"
+        )
     if not isinstance(code, str) or code != "self":
         require_code(model)
     given = code if isinstance(code, Tensor) else torch.arange(number)

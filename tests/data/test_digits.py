@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from paramrel.data import load_dataset
 from paramrel.data.sets.digits import digits_file, write_digits
-from paramrel.data.sets.mixed import SUMMARY, summarise
+from paramrel.data.sets.mixed import NOISE, SUMMARY, mixed_records, summarise
 from paramrel.data.splits import overlap
 
 ROOT = Path(__file__).parents[2]
@@ -79,9 +79,21 @@ def test_a_mixed_record_is_a_digit_its_label_and_a_summary():
         for name, variable in mixed.fields.items():
             assert torch.equal(batch[name], split.x[name][[1, 0]])
             assert batch[name].shape[1:] == variable.shape
-    summary = torch.cat([getattr(mixed, part).x["summary"] for part in PARTS])
-    assert summary.dtype == torch.float32
-    assert summary.amin(0).tolist() == [-1] * 4 and summary.amax(0).tolist() == [1] * 4
+        assert split.x["summary"].dtype == torch.float32
+        assert split.x["summary"].abs().max() <= 1
+
+
+def test_the_summary_is_measured_with_noise_and_scaled_by_the_training_split_alone():
+    levels = torch.randint(1, 17, (3000, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    training = torch.arange(3000) < 300
+    levels[training] //= 2  # the others have twice the ink, which training does not know of
+    records = mixed_records(levels.byte(), torch.zeros(3000).long(), training)
+    features = summarise(levels.byte())
+    low, high = features[training].amin(0), features[training].amax(0)
+    exact = 0.9 * (2 * (features - low) / (high - low) - 1)
+    assert exact[~training, 0].min() > 1 and records["summary"][~training, 0].min() > 0.95
+    error = (records["summary"] - exact)[training]
+    assert error.std(0).tolist() == pytest.approx([NOISE] * 4, rel=0.15)
 
 
 def test_the_summary_of_a_drawn_line_is_what_one_would_measure():

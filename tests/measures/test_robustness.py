@@ -22,6 +22,7 @@ from paramrel.training.config import TrainParams
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
 DATASETS = ("digits", "digits_discretized", "digits_continuous")
+READ = [m for m, row in METHODS.items() if row.code != "none" and m != "ddpm_theta"]
 HALVES = {"right": (..., slice(4, None)), "lower": (..., slice(4, None), slice(None))}
 
 
@@ -70,18 +71,16 @@ def test_an_observation_has_the_log_snr_that_was_asked_for(dataset, level):
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("method", [m for m, row in METHODS.items() if row.code != "none"])
+@pytest.mark.parametrize("method", READ)
 def test_a_code_of_theta_sees_theta_and_a_code_of_x_sees_the_mean_image(method, dataset):
     flow, _, theta, t = observed(dataset, Corruption(-1.0), number=6)
     model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     read = code_reader(model, flow)(theta, t)
     with torch.no_grad():
-        if METHODS[method].code == "theta":
+        if METHODS[method].reads_theta:
             expected = model.encode_theta(theta, t).mean
         else:
-            image = mean_image(flow, theta, t)
-            halved = METHODS[method].flow == "diffusion" and dataset == "digits"
-            expected = model.encode(image / 2 if halved else image, torch.ones(6)).mean
+            expected = model.encode(mean_image(flow, theta, t), torch.ones(6)).mean
     assert torch.equal(read, expected) and read.shape == (6, 4)
 
 
@@ -94,6 +93,13 @@ def test_a_code_of_x_reads_a_certain_image_as_it_reads_the_data(method):
     with torch.no_grad():
         expected = model.encode((certain.logits[..., 1] > 0).long(), torch.ones(6)).mean
     torch.testing.assert_close(code_reader(model, flow)(certain, t), expected)
+
+
+def test_a_diffusion_s_code_of_theta_cannot_read_a_bayesian_one():
+    flow, *_ = observed("digits", Corruption(), number=2)
+    model = build_model("ddpm_theta", load_dataset("digits").variables, SMALL)
+    with pytest.raises(ValueError, match="another flow"):
+        code_reader(model, flow)
 
 
 def test_a_method_without_a_code_reads_nothing():

@@ -6,6 +6,9 @@ from torch import Tensor
 from paramrel.data.dataset import Fields, Variable
 from paramrel.data.readings import Reading
 
+NOISE = 0.05  # standard deviation of the measured summary, whose range is 1.8
+
+
 SUMMARY = ("ink", "horizontal centre", "vertical centre", "slant")
 
 
@@ -16,15 +19,18 @@ MIXED_FIELDS = {
 }
 
 
-def mixed_records(levels: Tensor, labels: Tensor) -> Fields:
+def mixed_records(levels: Tensor, labels: Tensor, training: Tensor) -> Fields:
     """Return digits levels (N, 1, 8, 8) in 0..16 and labels (N,) as records of three fields.
 
-    pixels: (N, 1, 8, 8) centres of 17 bins; label: (N,) long; summary: (N, 4) float32, each
-    feature scaled to [-1, 1] over these digits.
+    pixels: (N, 1, 8, 8) centres of 17 bins; label: (N,) long; summary: (N, 4) float32 in [-1, 1],
+    each feature scaled to [-0.9, 0.9] over the digits that `training` (N,) marks, and measured with
+    noise: without it, it would be a function of the pixels, and its density given them infinite.
     """
     features = summarise(levels)
-    low, high = features.amin(0), features.amax(0)
-    summary = (2 * (features - low) / (high - low) - 1).float()
+    low, high = features[training].amin(0), features[training].amax(0)
+    noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
+    summary = 0.9 * (2 * (features - low) / (high - low) - 1) + NOISE * noise
+    summary = summary.clamp(-1, 1).float()
     pixels = Reading("discretized", 16)(levels)
     return Fields({"pixels": pixels, "label": labels, "summary": summary})
 
