@@ -32,7 +32,8 @@ from paramrel.models.batches import in_batches
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.solvers import ancestral, bfn_solver, inference
-from paramrel.tasks.sampling import predictor, to_pixels
+from paramrel.tasks.latent_prior import code_source
+from paramrel.tasks.sampling import CodePrior, draw_codes, predictor, to_pixels
 
 Row = dict[str, float | int | str]
 
@@ -88,16 +89,19 @@ def solver_curve(
 ) -> pd.DataFrame:
     """Compare samples with the test images, for each solver and number of network evaluations.
 
-    Of the methods params.solvers names; codes are read anew from θ at every step. As many samples
-    as test images, in the features of the first judge; a row a run, solver and number.
+    Of the methods params.solvers names, with codes as `sample` takes them by default. As many
+    samples as test images, in the features of the first judge; a row a run, solver and number.
+    On a diffusion, the ODE of order 1 is DDIM (Song et al. 2021).
     """
     test, train = to_pixels(data.test.x), to_pixels(data.train.x[: len(data.test)])
     real = judges[0].features(test)
     floor = frechet_distance(judges[0].features(train), real)
     rows = []
     for run in (run for run in runs if run.method in params.solvers):
+        sampler = run.model.method.sampler
+        code = code_source(run.model, sampler, data.train.x, run.seed, params.prior_steps)
         for (name, solve), number in product(SOLVERS.items(), params.evaluations):
-            images = _solved(run, solve, len(test), number - 1)
+            images = _solved(run, solve, len(test), number - 1, code)
             distance = frechet_distance(judges[0].features(images), real)
             rows.append(
                 origin(run, params) | {"solver": name, "evaluations": number, "n": len(test)}
@@ -107,12 +111,14 @@ def solver_curve(
     return pd.DataFrame(rows)
 
 
-def _solved(run: Run, solve: Callable[..., Data], number: int, steps: int) -> Tensor:
+def _solved(
+    run: Run, solve: Callable[..., Data], number: int, steps: int, code: str | CodePrior
+) -> Tensor:
     """So many images (N, C, H, W) in [-1, 1] by one of SOLVERS."""
     model, generator = run.model, run.model.generator(run.seed)
-    predict = predictor(model, generator=generator)
 
     def solved(rows: Tensor) -> Data:
+        predict = predictor(model, *draw_codes(model, len(rows), code, generator), generator)
         shape = model.batch_shape(len(rows))
         with inference(model):
             x = solve(model.flow, predict, shape, steps, device=model.device, generator=generator)

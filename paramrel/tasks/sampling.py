@@ -93,17 +93,17 @@ def sample(
     def drawn(given: Tensor) -> Data:
         z, s = given, 1.0
         if not isinstance(code, Tensor):
-            z, s = _drawn_codes(model, len(given), code, generator)
+            z, s = draw_codes(model, len(given), code, generator)
         predict = predictor(model, z, s, generator)
         return run_sampler(model, len(given), steps, generator, predict, solver=solver)
 
     return in_batches(model, drawn, given)
 
 
-def _drawn_codes(
+def draw_codes(
     model: FlowAutoencoder, number: int, code: str | CodePrior, generator: Generator
 ) -> tuple[Tensor | None, float | None]:
-    """Codes and their time as `predictor` takes both."""
+    """Return codes (number, d) and their time as `predictor` takes both: none for `self`."""
     if code == "self":
         return None, None
     if code == "prior":

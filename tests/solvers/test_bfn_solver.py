@@ -13,7 +13,14 @@ from scipy.stats import norm
 from torch import Generator
 from torch.distributions import Categorical
 
-from paramrel.flows import CategoricalFlow, CategoricalTheta, GaussianFlow, GaussianTheta, PointMass
+from paramrel.flows import (
+    CategoricalFlow,
+    CategoricalTheta,
+    DiffusionFlow,
+    GaussianFlow,
+    GaussianTheta,
+    PointMass,
+)
 from paramrel.solvers import ancestral, bfn_solver, exact_predictor
 
 SIGMA_1, BETA_1, K = 0.02, 3.0, 3
@@ -232,3 +239,29 @@ def test_the_ode_carries_quantiles_to_quantiles_at_its_order(kind, order, grid):
         bfn_solver(flow, predict, (len(starts), 1), n, theta=theta_of(flow, starts, eta), **run)
         errors.append((scalar_of(steps[-1].theta) - ends).abs().max().item())
     assert orders(errors)[-1] == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_the_first_order_ode_of_a_diffusion_is_ddim(n):
+    """x_s = √ᾱ_s x̂ + √(1−ᾱ_s) ε̂ with ε̂ from x_t and x̂ (Song et al. 2021, eq. 12, η = 0)."""
+    flow, times = DiffusionFlow(), torch.linspace(1e-3, 1, n + 1, dtype=torch.float64).tolist()
+    alpha_bar = [flow.schedule.gamma(t).item() for t in times]
+
+    def denoised(x):
+        return torch.tanh(3 * x + 0.2)
+
+    def predict(theta, t):
+        return PointMass(denoised(flow.network_input(theta, t)[..., 0]))
+
+    noise = torch.randn(50, 2, generator=Generator().manual_seed(0))
+    precision = torch.full((50, 1), 1 / (1 - alpha_bar[0]))
+    x = math.sqrt(1 - alpha_bar[0]) * noise
+    theta = GaussianTheta(math.sqrt(alpha_bar[0]) * x, precision)
+    for now, later in zip(alpha_bar, alpha_bar[1:], strict=False):
+        mean = denoised(x)
+        epsilon = (x - math.sqrt(now) * mean) / math.sqrt(1 - now)
+        x = math.sqrt(later) * mean + math.sqrt(1 - later) * epsilon
+    solved = bfn_solver(
+        flow, predict, (50, 2), n, order=1, grid="uniform", theta=theta, final="mode"
+    )
+    torch.testing.assert_close(solved, denoised(x), atol=1e-4, rtol=1e-4)
