@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paramrel.figures.palette import COLORS, METHOD_COLORS
+from paramrel.models.methods import METHODS
 
 __all__ = [
     "ablation_planes",
@@ -70,7 +71,7 @@ def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
         errorbar=("pi", 100), ax=axis,
     )  # fmt: skip
     axis.axhline(pixels, color="gray", ls="--", label="pixels")
-    axis.axhline(pca, color="gray", ls=":", label="PCA of the same dimension")
+    axis.axhline(pca, color="gray", label="PCA of the same dimension")
     axis.set(xlabel="time s of the code (0: prior, 1: data)", ylabel="probe accuracy, test")
     axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     sns.despine(figure)
@@ -84,7 +85,7 @@ def probes_over_snr(curve: pd.DataFrame) -> Figure:
         curve, x="log_snr", y="accuracy", hue="representation", style="representation",
         markers=True, ax=axis,
     )  # fmt: skip
-    axis.axhline(curve["floor_accuracy"].iloc[0], color="gray", ls=":", label="commonest class")
+    axis.axhline(curve["floor_accuracy"].iloc[0], color="gray", label="commonest class")
     axis.set(xlabel="log signal-to-noise ratio of θ_t (nats)", ylabel="probe accuracy, test")
     axis.legend(frameon=False, fontsize="small")
     sns.despine(figure)
@@ -166,49 +167,96 @@ def _plane(rows: pd.DataFrame, column: str, axis: Axes) -> None:
 def code_time_panels(rows: pd.DataFrame, measures: Mapping[str, str]) -> Figure:
     """Draw measurements over γ, a row of panels a measure, a column a data set, a line a method.
 
-    Mean and range over the seeds; the scale is symmetric-logarithmic where values span decades.
+    Mean and range over the seeds; a method that γ does not weigh is a level across, dashed. The
+    scale is symmetric-logarithmic where values span decades; bounds of different data share none.
     """
     datasets = list(rows["dataset"].unique())
+    weighed = rows["method"].map(lambda name: METHODS[name].regularizer == "mutual_information")
     figure, axes = plt.subplots(
-        len(measures), len(datasets), figsize=(3.2 * len(datasets) + 1.6, 2.4 * len(measures)),
-        sharex=True, sharey="row", squeeze=False, layout="constrained",
+        len(measures), len(datasets), figsize=(3.2 * max(len(datasets), 1.5), 2.4 * len(measures)),
+        sharex=True, squeeze=False, layout="constrained",
     )  # fmt: skip
     for line, (measure, label) in zip(axes, measures.items(), strict=True):
         for axis, dataset in zip(line, datasets, strict=True):
+            here = rows["dataset"] == dataset
             sns.lineplot(
-                rows[rows["dataset"] == dataset], x="gamma", y=measure, hue="method",
-                style="method", palette=METHOD_COLORS, markers=True, dashes=False,
-                errorbar=("pi", 100), ax=axis,
+                rows[here & weighed], x="gamma", y=measure, hue="method", style="method",
+                palette=METHOD_COLORS, markers=True, dashes=False, errorbar=("pi", 100), ax=axis,
             )  # fmt: skip
-            axis.get_legend().remove()
-            axis.set(xlabel="γ", ylabel=label)
-            if rows[measure].abs().max() > 20:
-                axis.set_yscale("symlog", linthresh=1)
+            if axis.get_legend():
+                axis.get_legend().remove()
+            axis.set(xlabel="γ", ylabel=label if axis is line[0] else "")
+            if measure != "nll_bound":
+                axis.sharey(line[0])
+                if rows[measure].abs().max() > 20:
+                    axis.set_yscale("symlog", linthresh=1)
+            levels = rows[here & ~weighed].dropna(subset=measure)
+            for method, values in levels.groupby("method", sort=False)[measure]:
+                _level(axis, method, values)
     for axis, dataset in zip(axes[0], datasets, strict=True):
         axis.set_title(dataset)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    _legend_below(figure, columns=max(2 * len(datasets), 3))
     sns.despine(figure)
     return figure
+
+
+def _level(axis: Axes, method: str, values: pd.Series) -> None:
+    """Draw the mean of a method's values across, and their range; named at the edge if far off."""
+    color, mean = METHOD_COLORS[method], values.mean()
+    low, high = axis.get_ylim()
+    if low - (high - low) < mean < high + (high - low):
+        axis.axhline(mean, color=color, ls="--", label=method)
+        axis.axhspan(values.min(), values.max(), color=color, alpha=0.2, lw=0)
+    else:
+        above = mean > high
+        axis.text(
+            0.03, 0.97 if above else 0.03, f"{'↑' if above else '↓'} {method}: {mean:.4g}",
+            color=color, fontsize="small", va="top" if above else "bottom",
+            transform=axis.transAxes,
+        )  # fmt: skip
 
 
 def information_curves(over_time: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw rate and information of codes over the log-SNR they are read at, and over training."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
-    columns = {"kl": "rate, nats", "mutual_information": "I(x; z), nats"}
-    for axis, (column, label) in zip(axes, columns.items(), strict=False):
-        sns.lineplot(
-            over_time, x="log_snr", y=column, hue="method", palette=METHOD_COLORS, marker="o",
-            errorbar=("pi", 100), ax=axis,
-        )  # fmt: skip
-        axis.set(xlabel="log signal-to-noise ratio of θ_s (nats)", ylabel=label)
-    axes[1].axhline(over_time["cap"].iloc[0], color="gray", ls="--", label="cap, ln N")
+    """Draw what codes of θ cost and tell over the log-SNR of their θ, and the rate over training.
+
+    over_time: rows of `information_over_time`; those of a run without a code are the ceiling.
+    """
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(10, 4.6), width_ratios=(3, 2), layout="constrained"
+    )
+    for _, rows in over_time.dropna(subset="transmitted").groupby("method"):
+        ceiling = rows["transmitted"].clip(upper=rows["cap"])
+        label = "no code tells more: nats that a BFN transmits, or ln N"
+        left.plot(rows["log_snr"], ceiling, ":", color="black", lw=2.5, zorder=3, label=label)
+    coded = over_time.dropna(subset="kl")
+    for method, rows in coded.groupby("method", sort=False):
+        color, log_snr = METHOD_COLORS[method], rows["log_snr"]
+        low, high = rows["information_lower"], rows["information_upper"]
+        left.plot(log_snr, rows["kl"], "o--", ms=4, color=color, label=f"{method}: rate")
+        left.plot(log_snr, low, color=color, label=f"{method}: I(x; z), at least")
+        left.fill_between(log_snr, low, high, color=color, alpha=0.15, label="… and at most")
+    left.set(xlabel="log signal-to-noise ratio of θ (nats)", ylabel="nats per example")
     sns.lineplot(
         histories, x="step", y="train_rate", hue="method", palette=METHOD_COLORS, marker="o",
-        errorbar=("pi", 100), ax=axes[2],
+        errorbar=("pi", 100), ax=right,
     )  # fmt: skip
-    axes[2].set(xlabel="training step", ylabel="rate in training, nats")
-    for axis in axes:
-        axis.legend(frameon=False, fontsize="small")
+    right.legend(frameon=False, fontsize="small")
+    right.set(xlabel="training step", ylabel="rate in training, nats")
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower left",
+        ncols=coded["method"].nunique(), frameon=False,
+        fontsize="small",
+    )  # fmt: skip
     sns.despine(figure)
     return figure
+
+
+def _legend_below(figure: Figure, columns: int) -> None:
+    """Write one legend below all panels: a name that stands in several of them, once."""
+    named = {}
+    for axis in figure.axes:
+        named |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    figure.legend(
+        named.values(), named, loc="outside lower center", ncols=columns, frameon=False,
+        fontsize="small",
+    )  # fmt: skip

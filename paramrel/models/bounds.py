@@ -1,6 +1,8 @@
 """What a model and its code are worth in nats: the bound on −ln p(x), the cost of a wrong code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor
@@ -59,6 +61,46 @@ def nll_bound(
         return vars(_bound_of_batch(model, _checked(model, x), n, num_times, generator))
 
     return NLLBound(**in_batches(model, measured, x))
+
+
+def transmitted(
+    model: FlowAutoencoder,
+    x: Data,
+    times: Sequence[float],
+    num_times: int = 32,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Return the nats that a model without a code transmits from time 0 to each time, (N, T).
+
+    The integral over [0, s] of the loss whose integral over [0, 1] is L_∞. Its mean over any
+    examples is not below I(x; θ_s), what θ_s tells of which of them it is made from, which is the
+    same integral of the least loss that a predictor can have (Guo et al. 2005, arXiv cs/0412108:
+    all messages are Gaussian). By the data-processing inequality no code of θ_s tells more.
+
+    times: T, in (0, 1] and rising. num_times: in each interval between them. generator: as in
+    `nll_bound`. Raises ValueError for a model with a code, whose decoder knows more than θ.
+    """
+    if model.encoder is not None:
+        raise ValueError("what θ tells is bounded by the loss of a model without a code only")
+    edges = [0.0, *times]
+    if any(end <= start for start, end in pairwise(edges)) or edges[-1] > 1:
+        raise ValueError(f"times are {tuple(times)}; they must rise and lie in (0, 1]")
+
+    def measured(x: Data) -> Tensor:
+        x = _checked(model, x)
+        shared, _ = _shared_code(model, x, generator)
+        parts = []
+        for start, end in pairwise(edges):
+            losses = []
+            for u in stratified_times(count(x), num_times, generator, model.device):
+                t = start + (end - start) * u
+                theta, z, s = _step(model, x, t, shared, generator)
+                out = model.output_distribution(theta, z, t, s)
+                losses.append(model.flow.loss_continuous_time(x, out, t))
+            parts.append((end - start) * torch.stack(losses).mean(0))
+        return torch.stack(parts, 1).cumsum(1)
+
+    return in_batches(model, measured, x)
 
 
 def shuffled_code_loss(

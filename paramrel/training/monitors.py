@@ -1,6 +1,7 @@
 """Whether a code is alive: what collapses, and what a collapse costs, in one row."""
 
 import torch
+from scipy.stats import sem
 from torch import Generator
 
 from paramrel.data.fields import Data
@@ -20,10 +21,13 @@ def monitors(
     """Measure the code of s = 1 on examples x, N ≥ 2 in any order but sorted; empty without one.
 
     shuffled_code: nats per example that the code of another example costs the decoder; 0 where it
-    ignores the code. mmd, mmd_z: distance of the codes from N(0, I), and that distance in standard
-    deviations of a matched code's. And of a stochastic code, in nats: kl, its rate; active_units,
-    how many dimensions have a rate above 0.01; mutual_information of x and z among these examples,
-    which cannot exceed mutual_information_cap = ln N.
+    ignores the code; shuffled_code_sem: its standard error over the examples. mmd, mmd_z: distance
+    of the codes from N(0, I), and that distance in standard deviations of a matched code's. And of
+    a stochastic code, in nats: kl, its rate; active_units, how many dimensions have a rate above
+    0.01; mutual_information of z and what it is read from, among these examples, which cannot
+    exceed mutual_information_cap = ln N: close to it, it says only "at least". For a code of x that
+    is I(x; z). For a code of θ it is I(θ₁; z) of one draw of θ₁ for each example, an upper bound on
+    I(x; z), as z may tell of θ₁'s noise too: `information_bounds` estimates what it tells of x.
 
     num_times: at which shuffled_code is estimated.
     """
@@ -32,7 +36,7 @@ def monitors(
     shuffled = shuffled_code_loss(model, x, num_times, generator)
     code = posterior(model, x, 1.0, generator)
     z = sample_code(code, generator)
-    row = {"shuffled_code": shuffled.mean().item()}
+    row = {"shuffled_code": shuffled.mean().item(), "shuffled_code_sem": sem(shuffled).item()}
     if model.method.stochastic:
         information = aggregate_information(code.mean, code.stddev.log(), z)
         names = ("kl", "active_units", "mutual_information", "mutual_information_cap")
