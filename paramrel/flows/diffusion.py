@@ -19,7 +19,7 @@ class DiffusionFlow(GaussianFlow):
     With β = ᾱ/(1-ᾱ), hence γ = ᾱ, the diffused x_t = √ᾱ x + √(1-ᾱ) ε is μ/√γ of the Gaussian
     flow, and a step of DDPM's ancestral sampler is a Bayesian update. What differs: the schedule,
     that a network sees x_t instead of μ, that x₀ is standard normal instead of constant, that
-    training weighs all times alike in ε, and that x̂ is not clamped.
+    training weighs all times alike in ε, and that x̂ is clamped in samplers and bounds alone.
     """
 
     t_min = 0.0  # x₀ already carries the little signal of β(0) > 0
@@ -57,9 +57,17 @@ class DiffusionFlow(GaussianFlow):
         return super().network_input(theta, t) * scale.unsqueeze(-1)
 
     def output_distribution(self, raw: Tensor, theta: GaussianTheta, t: Tensor) -> PointMass:
-        """A point mass at x̂ = (x_t - √(1-ᾱ) ε̂)/√ᾱ; raw: ε̂ (*x.shape, 1)."""
+        """A point mass at x̂ = (x_t - √(1-ᾱ) ε̂)/√ᾱ, unclamped; raw: ε̂ (*x.shape, 1)."""
         checks.check_shape("raw", raw, (*theta.mean.shape, 1))
         return PointMass(self._denoise(raw[..., 0], theta, t)[0])
+
+    def expected_statistic(self, out: Distribution) -> Tensor:
+        """û = x̂ in [-1, 1], which is never further from x: (B, ...)."""
+        return out.mean.clamp(-1, 1)
+
+    def sample_output(self, out: Distribution, generator: Generator | None = None) -> Tensor:
+        """x̂ in [-1, 1]: (B, ...)."""
+        return self.expected_statistic(out)
 
     def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
         """|ε - ε̂|² = ᾱ/(1-ᾱ) |x - x̂|², summed over dimensions (B,) (Ho et al. 2020, eq. 14).
@@ -67,9 +75,10 @@ class DiffusionFlow(GaussianFlow):
         These are no nats; the bound is prior_loss + loss_continuous_time + reconstruction_loss,
         where loss_continuous_time is ½ d ln SNR/dt |ε - ε̂|² (Kingma et al. 2021).
         """
-        error = self._squared_error(x, out)
+        checks.check_continuous(x)
+        checks.check_output(out, x.shape)
         checks.check_time(t, x.shape)
-        return sum_over_data(spread(self.schedule.beta(t), x) * error)
+        return sum_over_data(spread(self.schedule.beta(t), x) * (x - out.mean).square())
 
     def prior_loss(self, x: Tensor) -> Tensor:
         """KL(N(√ᾱ x, 1-ᾱ) ‖ N(0, 1)) at t=0, nats per example (B,)."""
@@ -84,7 +93,8 @@ class DiffusionFlow(GaussianFlow):
         checks.check_continuous(x)
         checks.check_output(out, x.shape)
         scale = torch.full_like(x, self.final_scale)
-        return -sum_over_data(DiscretizedNormal(out.mean, scale, self.num_bins).log_prob(x))
+        mean = self.expected_statistic(out)
+        return -sum_over_data(DiscretizedNormal(mean, scale, self.num_bins).log_prob(x))
 
 
 class BinaryDiffusionFlow(DiffusionFlow):

@@ -47,9 +47,21 @@ def test_the_bound_weighs_the_error_of_the_noise_by_the_rate_of_the_log_snr():
     x, t, theta = example()
     t64 = t.double().requires_grad_()
     (rate,) = torch.autograd.grad(FLOW.log_snr(t64).sum(), t64)
-    out = FLOW.output_distribution(torch.zeros(6, 3, 1), theta, t)
-    expected = rate / 2 * FLOW.training_loss(x, out, t)
-    torch.testing.assert_close(FLOW.loss_continuous_time(x, out, t), expected.float())
+    noise = torch.randn(6, 3, 1, generator=seeded(1))  # of θ, so that x̂ = x but for its error
+    error = 0.01 * torch.randn(6, 3, 1, generator=seeded(2))
+    out = FLOW.output_distribution(noise + error, theta, t)
+    inside = PointMass(out.mean.clamp(-1, 1))
+    expected = rate / 2 * FLOW.training_loss(x, inside, t)
+    torch.testing.assert_close(FLOW.loss_continuous_time(x, inside, t), expected.float())
+
+
+def test_bound_and_samplers_take_an_estimate_beyond_the_data_for_their_end_and_training_does_not():
+    x, t = torch.tensor([[0.9]]), torch.tensor([0.5])
+    beyond, end = PointMass(torch.tensor([[3.0]])), PointMass(torch.tensor([[1.0]]))
+    assert FLOW.loss_continuous_time(x, beyond, t) == FLOW.loss_continuous_time(x, end, t)
+    assert FLOW.reconstruction_loss(x, beyond) == FLOW.reconstruction_loss(x, end)
+    assert FLOW.sample_output(beyond) == 1
+    assert FLOW.training_loss(x, beyond, t) > 100 * FLOW.training_loss(x, end, t)
 
 
 def test_the_steps_of_a_constant_prediction_telescope_to_the_continuous_bound():
