@@ -16,18 +16,19 @@ SCORES = {"accuracy": "accuracy", "auroc": "macro AUROC"}
 
 
 def known_when(curves: pd.DataFrame) -> Figure:
-    """Draw what a probe reads from codes and from θ of every log-SNR; mean and range over seeds.
+    """Draw what a linear probe reads from codes and θ of every log-SNR; mean, range over seeds.
 
     curves: rows of `quality.known_when`.
     """
     if curves.empty:
         return _nothing("no run of the methods of quality.known_when")
-    lines = curves.assign(line=curves["method"].where(curves["representation"] == "code", "θ_t"))
+    names = curves["representation"].replace({"θ": "θ_t"})
+    lines = curves.assign(line=curves["method"].where(names == "code", names))
     figure, axes = plt.subplots(1, len(SCORES), figsize=(9, 3.4), layout="constrained")
     for axis, (score, name) in zip(axes, SCORES.items(), strict=True):
         sns.lineplot(
             lines, x="log_snr", y=score, hue="line", style="line", ax=axis,
-            palette=METHOD_COLORS | {"θ_t": "black"}, markers=True, errorbar=("pi", 100),
+            palette=METHOD_COLORS | {"θ_t": "black", "random encoder": "darkgray"}, markers=True, errorbar=("pi", 100),
             legend=score == "accuracy",
         )  # fmt: skip
         is_accuracy = score == "accuracy"
@@ -35,7 +36,7 @@ def known_when(curves: pd.DataFrame) -> Figure:
         axis.axhline(floor, color="gray", ls=":")
         axis.set(
             xlabel="log signal-to-noise ratio of θ_t (nats)",
-            ylabel=f"probe {name}, test",
+            ylabel=f"linear probe {name}, test",
             ylim=(None, 1.02),
         )
     axes[0].legend(frameon=False, fontsize="small", title=None)
