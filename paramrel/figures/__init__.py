@@ -12,3 +12,4 @@ from paramrel.figures.images import *
 from paramrel.figures.introduction import *
 from paramrel.figures.palette import *
 from paramrel.figures.tasks import *
+from paramrel.figures.trials import *

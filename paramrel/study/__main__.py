@@ -37,7 +37,8 @@ def train(wanted: argparse.Namespace) -> None:
 
     params = load_params()
     limit_threads(params.threads)
-    cell = Cell(wanted.dataset, wanted.method, wanted.seed, params.model, params.train)
+    model = params.model_of(wanted.dataset, wanted.method)
+    cell = Cell(wanted.dataset, wanted.method, wanted.seed, model, params.train)
     tell_duration([cell])
     train_once(cell, wanted.out or params.results / "runs" / cell.place)
     if distributed.is_available() and distributed.is_initialized():

@@ -22,7 +22,11 @@ def train_ahead(dataset: str, params: StudyParams, folder: Path) -> None:
     A run that is there is not trained again, and one that the study has not is deleted. Raises
     what `train_once` does, and ValueError where the study has no such data set.
     """
-    cells = [Cell(*run, params.model, params.train) for run in params.runs if run[0] == dataset]
+    cells = [
+        Cell(name, method, seed, params.model_of(name, method), params.train)
+        for name, method, seed in params.runs
+        if name == dataset
+    ]
     if not cells:
         raise ValueError(f"the study {params.study} has no run on {dataset!r}; see params.yaml")
     train_all({cell.place.name: cell for cell in cells}, params, folder)

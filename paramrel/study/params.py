@@ -6,11 +6,14 @@ from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
     Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -33,9 +36,11 @@ from paramrel.models.config import (
     Params,
     Seed,
     Some,
+    faults,
     one_of,
 )
 from paramrel.models.methods import METHODS
+from paramrel.models.objective import method_weights
 from paramrel.networks.blocks import lowest_size
 from paramrel.study.paths import PLAIN, require_one_clone, stem, study_root
 from paramrel.study.plain_yaml import read_yaml
@@ -68,8 +73,61 @@ DatasetName = Annotated[str, AfterValidator(_plain_source)]
 StudyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
 
 
+WEIGHTS = ("beta", "gamma", "lambda")  # of the objective, as ModelParams names them
+
+
+def weighs(weight: str, method: str) -> bool:
+    """Whether a weight of ModelParams is in the objective of a method.
+
+    >>> weighs("beta", "beta_vae"), weighs("beta", "vae")
+    (True, False)
+    """
+    one, other = (ModelParams(**{weight: value}) for value in (0.25, 0.5))
+    return method_weights(METHODS[method], one) != method_weights(METHODS[method], other)
+
+
+def changed(model: ModelParams, numbers: dict) -> ModelParams:
+    """Return parameters of a model with other numbers, named as in params.yaml."""
+    return ModelParams(**model.model_dump(by_alias=True) | numbers)
+
+
+def _check_number(method: str, name: str, value: object) -> None:
+    """Raise ValueError unless ModelParams has such a number, and the method a use for it."""
+    if name in WEIGHTS and not weighs(name, method):
+        own = ", ".join(weight for weight in WEIGHTS if weighs(weight, method)) or "none"
+        raise ValueError(f"{name} is no weight of {method}'s objective, which has {own}")
+    try:
+        ModelParams(**{name: value})
+    except ValidationError as error:
+        raise ValueError(f"{method}: {faults(error)}") from None
+
+
+def _group(group: dict) -> dict:
+    """A method and lists of numbers of `model`, all of which it has a use for."""
+    method = group.get("method")
+    if not isinstance(method, str):
+        raise ValueError("name its method, as in {method: beta_vae, beta: [0.5, 1.0]}")
+    one_of(METHODS).func(method)
+    for name, values in group.items():
+        if name == "method":
+            continue
+        if isinstance(values, str):
+            raise ValueError(f"{name} = {values}: give a list: [{values}]")
+        for value in values:
+            _check_number(method, name, value)
+    return group
+
+
+Group = Annotated[
+    dict[str, StrictStr | Some[StrictInt | StrictFloat | StrictStr]], AfterValidator(_group)
+]
+
+
 class AblationParams(Params):
-    """A grid over the weights of the objective, and over whose code they weigh."""
+    """A grid over the weights of the objective, and over whose code they weigh.
+
+    A method that γ and λ do not weigh has one cell a data set and seed.
+    """
 
     datasets: Some[DatasetName]
     methods: Some[MethodName]
@@ -78,13 +136,46 @@ class AblationParams(Params):
     seeds: Some[Seed]
     steps: Count
 
-    @field_validator("methods")
-    @classmethod
-    def _have_the_weights(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        for method in methods:
-            if METHODS[method].regularizer != "mutual_information":
-                raise ValueError(f"{method} has no code that γ and λ weigh")
-        return methods
+    @property
+    def groups(self) -> list[tuple[str, dict]]:
+        """Each method, and the lists of numbers of `model` whose product are its cells."""
+        weights = {"lambda": self.lambdas, "gamma": self.gammas}
+        return [(method, weights if weighs("gamma", method) else {}) for method in self.methods]
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The numbers of `model` that cells differ in."""
+        return "gamma", "lambda"
+
+
+class TrialParams(Params):
+    """A grid over any numbers of `model`: each group of `vary` is a method and their product."""
+
+    datasets: Some[DatasetName]
+    seeds: Some[Seed]
+    steps: Count
+    vary: Annotated[tuple[Group, ...], Field(min_length=1, max_length=100)]
+
+    @property
+    def groups(self) -> list[tuple[str, dict]]:
+        """Each method, and the lists of numbers of `model` whose product are its cells."""
+        return [
+            (group["method"], {name: group[name] for name in group if name != "method"})
+            for group in self.vary
+        ]
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The numbers of `model` that cells differ in."""
+        return tuple({name: None for _, numbers in self.groups for name in numbers})
+
+
+class Trials(Params):
+    """Trainings that choose the rivals' numbers, and that decide on kernel and attention."""
+
+    rivals: TrialParams
+    kernels: TrialParams
+    attention: TrialParams
 
 
 class Grid(Params):
@@ -108,6 +199,7 @@ class StudyParams(Params):
     threads: int = Field(ge=1, le=256)
     jobs: int = Field(ge=1, le=256)
     model: ModelParams
+    tuned: dict[DatasetName, dict[MethodName, dict[Literal[WEIGHTS], StrictFloat]]]
     train: TrainParams
     evaluate: EvaluateParams
     quality: QualityParams
@@ -115,6 +207,7 @@ class StudyParams(Params):
     generate: GenerateParams
     ablation: AblationParams
     code_time: AblationParams
+    trials: Trials
 
     @property
     def results(self) -> Path:
@@ -139,6 +232,19 @@ class StudyParams(Params):
             run for grid in self.grids for run in product(grid.datasets, grid.methods, grid.seeds)
         ]
 
+    def model_of(self, dataset: str, method: str) -> ModelParams:
+        """Return `model` with the numbers to which a method was tuned on a data set."""
+        return changed(self.model, self.tuned.get(dataset, {}).get(method, {}))
+
+    @field_validator("tuned")
+    @classmethod
+    def _tunable(cls, tuned: dict) -> dict:
+        for methods in tuned.values():
+            for method, numbers in methods.items():
+                for name, value in numbers.items():
+                    _check_number(method, name, value)
+        return tuned
+
     @model_validator(mode="after")
     def _one_group_each(self) -> "StudyParams":
         names = [name for grid in self.grids for name in grid.datasets]
@@ -152,7 +258,7 @@ class StudyParams(Params):
     @model_validator(mode="after")
     def _fits_together(self) -> "StudyParams":
         """Find what no single number shows, before any work."""
-        grids = (*self.grids, self.ablation, self.code_time)
+        grids = (*self.grids, *(attrgetter(name)(self) for name in GRIDS))
         for name in {name: None for grid in grids for name in grid.datasets}:
             if is_source(name):  # its images say more when they are prepared
                 continue
@@ -190,7 +296,8 @@ class Cell(NamedTuple):
         return Path(stem(self.dataset), f"{self.method}-{self.seed}")
 
 
-GRIDS = tuple(n for n, f in StudyParams.model_fields.items() if f.annotation is AblationParams)
+# The grids of cells, as dvc.yaml calls them.
+GRIDS = ("ablation", "code_time", *(f"trials.{name}" for name in Trials.model_fields))
 
 
 def load_params(path: str | Path | None = None) -> StudyParams:

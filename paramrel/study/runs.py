@@ -91,7 +91,10 @@ def load_or_train(
     if folder:
         return read_runs(dataset, methods, seeds, folder)
     short = params.train.model_copy(update={"steps": steps or params.train.steps, "evaluations": 1})
-    cells = [Cell(dataset, *cell, params.model, short) for cell in product(methods, seeds)]
+    cells = [
+        Cell(dataset, method, seed, params.model_of(dataset, method), short)
+        for method, seed in product(methods, seeds)
+    ]
     long = len(cells) > 1 and is_long(cells)  # else starting processes costs more than it saves
     processes = params.processes if long else 1
     tell_duration(cells, processes)

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
+from paramrel.models.methods import METHODS
 from paramrel.study.__main__ import main
-from paramrel.study.params import StudyParams, load_params
+from paramrel.study.params import WEIGHTS, StudyParams, load_params, weighs
 
 ROOT = Path(__file__).parents[2]
+
+
+TRIAL = {"datasets": ["digits"], "seeds": [0], "steps": 5, "vary": [{"method": "ae"}]}
 
 
 def written(folder, **changes):
@@ -30,7 +35,7 @@ def written(folder, **changes):
 def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
     stated = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
     for name, field in StudyParams.model_fields.items():
-        if isinstance(stated[name], dict):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             known = {f.alias or key for key, f in field.annotation.model_fields.items()}
             assert set(stated[name]) == known
     assert load_params(ROOT / path).model_dump(by_alias=True, mode="json") == stated
@@ -70,11 +75,43 @@ def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
         ({"train.devices": 5}, "batch_size 128 must be a multiple of .* = 5"),
         ({"train.accumulate": 128}, "and at least twice accumulate"),
         ({"ablation.methods": ["paramrle"]}, "did you mean 'paramrel'"),
+        ({"tuned": {"digit": {}}}, "tuned.digit.* did you mean 'digits'"),
+        ({"tuned": {"digits": {"beta-vae": {}}}}, "did you mean 'beta_vae'"),
+        ({"tuned": {"digits": {"beta_vae": {"betta": 1.0}}}}, "betta.*'beta', 'gamma' or 'lambda'"),
         (
-            {"ablation.methods": ["bfn"]},
-            "ablation.methods = .*: bfn has no code that γ",
+            {"tuned": {"digits": {"beta_vae": {"gamma": 1.0}}}},
+            "tuned: gamma is no weight of beta_vae's objective, which has beta$",
         ),
-        ({"code_time.methods": ["vae"]}, "vae has no code that γ and λ weigh"),
+        ({"tuned": {"digits": {"vae": {"beta": 2.0}}}}, "beta is no weight of vae's .* has none"),
+        ({"tuned": {"digits": {"infodiffusion": {"lambda": 2.0}}}}, "lambda is no weight of infod"),
+        ({"tuned": {"digits": {"infovae": {"gamma": 2.0}}}}, "tuned: infovae: gamma = 2.0: .*less"),
+        ({"tuned": {"digits": {"infovae": {"gamma": True}}}}, "gamma = True: .*valid number"),
+        (
+            {"trials.rivals": TRIAL | {"vary": [{"beta": [1.0]}]}},
+            "trials.rivals.vary.0: name its method",
+        ),
+        (
+            {"trials.rivals": TRIAL | {"vary": [{"method": "beta_vea"}]}},
+            "trials.rivals.vary.0: .*did you mean 'beta_vae'",
+        ),
+        (
+            {"trials.rivals": TRIAL | {"vary": [{"method": "beta_vae", "gamma": [1.0]}]}},
+            "trials.rivals.vary.0: gamma is no weight of beta_vae's objective, which has beta",
+        ),
+        (
+            {"trials.rivals": TRIAL | {"vary": [{"method": "paramrel", "conditioning": ["film"]}]}},
+            "trials.rivals.vary.0: paramrel: conditioning = 'film': not one of",
+        ),
+        (
+            {"trials.rivals": TRIAL | {"vary": [{"method": "paramrel", "conditioning": "adagn"}]}},
+            r"conditioning = adagn: give a list: \[adagn\]",
+        ),
+        (
+            {"trials.rivals": TRIAL | {"vary": [{"method": "paramrel", "size": [3]}]}},
+            "trials.rivals.vary.0: paramrel: size = 3: Extra inputs",
+        ),
+        ({"trials.rivals": TRIAL | {"vary": []}}, "trials.rivals.vary = .*at least 1 item"),
+        ({"trials.rivals": TRIAL | {"step": 3}}, "trials.rivals.step .*did you mean 'steps'"),
         ({"model.beta": 0}, "model.beta = 0: .*greater than 0"),
         ({"ablation.gammas": [0.5, 2]}, "ablation.gammas.1 = 2"),
         ({"evaluate.probe_times": [1.5]}, "evaluate.probe_times.0 = 1.5"),
@@ -192,3 +229,19 @@ def test_code_of_another_clone_is_refused(tmp_path, monkeypatch):
         load_params()
     monkeypatch.chdir(ROOT)
     load_params()
+
+
+def test_a_method_has_its_own_numbers_where_it_was_tuned_and_those_of_model_elsewhere(tmp_path):
+    tuned = {"digits": {"infovae": {"gamma": 1, "lambda": 100}}}
+    params = load_params(written(tmp_path, tuned=tuned))
+    expected = params.model.model_copy(update={"gamma": 1.0, "lambda_": 100.0})
+    assert params.model_of("digits", "infovae") == expected != params.model
+    assert params.model_of("digits", "paramrel") == params.model
+    assert params.model_of("digits_continuous", "infovae") == params.model
+    assert params.model_of("image_folder:photos,size=16", "infovae") == params.model
+
+
+def test_what_a_method_weighs_is_what_can_be_tuned():
+    own = {method: {weight for weight in WEIGHTS if weighs(weight, method)} for method in METHODS}
+    assert own["beta_vae"] == {"beta"} and own["paramrel"] == own["infovae"] == {"gamma", "lambda"}
+    assert own["bfn"] == own["ae"] == own["vae"] == own["infodiffusion"] == set()

@@ -190,7 +190,7 @@ def test_a_stage_reads_runs_of_its_own_data_set_alone():
 def test_a_stage_names_the_parameters_of_the_runs_that_it_reads(stages):
     for name, stage in stages.items():
         if any("/runs/" in dep or "/cells/" in dep for dep in stage["deps"]):
-            assert {"model", "train"} <= {*stage["params"]}, name
+            assert {"model", "tuned", "train"} <= {*stage["params"]}, name
 
 
 def test_all_that_stages_make_lies_in_the_folder_of_the_study():

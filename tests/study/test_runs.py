@@ -109,3 +109,9 @@ def test_no_steps_means_as_many_as_params_yaml_says(monkeypatch):
     for steps in (0, 7):
         load_or_train("digits", ["bfn"], [0], "", PARAMS, steps)
     assert asked == [PARAMS.train.steps, 7]
+
+
+def test_a_run_that_is_trained_now_has_the_numbers_that_its_method_was_tuned_to(trainings):
+    params = PARAMS.model_copy(update={"tuned": {"digits": {"beta_vae": {"beta": 0.25}}}})
+    load_or_train("digits", ["beta_vae", "vae"], [0], "", params, 1)
+    assert [cell[3].beta for cell in trainings] == [0.25, PARAMS.model.beta]
