@@ -71,7 +71,7 @@ def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
         errorbar=("pi", 100), ax=axis,
     )  # fmt: skip
     axis.axhline(pixels, color="gray", ls="--", label="pixels")
-    axis.axhline(pca, color="gray", label="PCA of the same dimension")
+    axis.axhline(pca, color="gray", ls=":", label="PCA of the same dimension")
     axis.set(xlabel="time s of the code (0: prior, 1: data)", ylabel="probe accuracy, test")
     axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     sns.despine(figure)
@@ -85,7 +85,7 @@ def probes_over_snr(curve: pd.DataFrame) -> Figure:
         curve, x="log_snr", y="accuracy", hue="representation", style="representation",
         markers=True, ax=axis,
     )  # fmt: skip
-    axis.axhline(curve["floor_accuracy"].iloc[0], color="gray", label="commonest class")
+    axis.axhline(curve["floor_accuracy"].iloc[0], color="gray", ls=":", label="commonest class")
     axis.set(xlabel="log signal-to-noise ratio of θ_t (nats)", ylabel="probe accuracy, test")
     axis.legend(frameon=False, fontsize="small")
     sns.despine(figure)

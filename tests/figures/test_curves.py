@@ -81,16 +81,27 @@ CURVE = pd.DataFrame(
 )
 TIMES = pd.DataFrame(
     {
-        "method": "paramrel",
-        "log_snr": [-2.0, 2.0],
-        "kl": [1.0, 9.0],
-        "mutual_information": 1.0,
+        "method": ["bfn"] * 2 + ["paramrel"] * 2,
+        "log_snr": [-2.0, 2.0] * 2,
+        "kl": [None, None, 1.0, 9.0],
+        "information_lower": [None, None, 0.5, 5.7],
+        "information_upper": [None, None, 0.9, 5.9],
+        "transmitted": [0.8, 14.0, None, None],
         "cap": 5.9,
     }
 )
 GRID = pd.DataFrame(
-    {"dataset": "digits", "method": "paramrel", "gamma": [0.0, 1.0], "lambda": 1.0, "kl": [0.0, 30]}
+    {
+        "dataset": "digits",
+        "method": ["paramrel", "paramrel", "bfn", "vae"],
+        "gamma": [0.0, 1.0, 0.9, 0.9],
+        "lambda": 1.0,
+        "kl": [0.0, 30, None, 12.0],
+        "nll_bound": [20.0, 40.0, 19.0, 900.0],
+    }
 )
+PLANE = GRID[:2]
+CODE_TIME = {"nll_bound": "bound on −ln p(x), nats", "kl": "rate, nats"}
 FIGURES = {
     "learning curves": lambda: figures.learning_curves(HISTORY),
     "learning curves without a bound": lambda: figures.learning_curves(
@@ -107,9 +118,13 @@ FIGURES = {
     "moved to a class": lambda: figures.moved_to_a_class(MOVED),
     "moved pixels": lambda: figures.moved_pixels(MOVED),
     "probes over log-SNR": lambda: figures.probes_over_snr(CURVE),
-    "code time": lambda: figures.code_time_panels(GRID, {"kl": "rate, nats"}),
+    "code time": lambda: figures.code_time_panels(GRID, CODE_TIME),
+    "code time without levels": lambda: figures.code_time_panels(PLANE, CODE_TIME),
     "information": lambda: figures.information_curves(TIMES, HISTORY.assign(method="paramrel")),
-    "ablation": lambda: figures.ablation_planes(GRID, {"kl": "rate, nats"}),
+    "information without a ceiling": lambda: figures.information_curves(
+        TIMES[2:], HISTORY.assign(method="paramrel")
+    ),
+    "ablation": lambda: figures.ablation_planes(PLANE, {"kl": "rate, nats"}),
 }
 
 
@@ -132,6 +147,33 @@ def test_a_figure_is_drawn_the_same_twice(name):
         pictures.append(bytes(figure.canvas.buffer_rgba()))
         plt.close(figure)
     assert pictures[0] == pictures[1]
+
+
+def names_in(legend):
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_method_without_gamma_is_a_level_across_where_it_has_the_number():
+    figure = figures.code_time_panels(GRID, CODE_TIME)
+    bound, rate = figure.axes
+    assert names_in(figure.legends[0]) == ["paramrel", "bfn", "vae"]
+    assert [*bound.lines[-1].get_ydata()] == [19.0, 19.0]
+    assert [*rate.lines[-1].get_ydata()] == [12.0, 12.0]
+    plt.close(figure)
+
+
+def test_a_level_far_off_is_named_at_the_edge_and_leaves_the_scale_alone():
+    figure = figures.code_time_panels(GRID, CODE_TIME)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["↑ vae: 900"]
+    assert figure.axes[0].get_ylim()[1] < 60
+    plt.close(figure)
+
+
+def test_the_ceiling_of_information_is_cut_at_what_so_many_examples_can_show():
+    figure = figures.information_curves(TIMES, HISTORY.assign(method="paramrel"))
+    assert [*figure.axes[0].lines[0].get_ydata()] == [0.8, 5.9]
+    assert names_in(figure.legends[0])[0].startswith("no code tells more")
+    plt.close(figure)
 
 
 def drawn(rows, **options):

@@ -10,11 +10,16 @@ from PIL import Image
 from paramrel.data import Split, load_dataset
 from paramrel.data.subset import subset
 from paramrel.measures.config import EvaluateParams
-from paramrel.measures.evaluation import data_floors, evaluate
+from paramrel.measures.evaluation import data_floors, evaluate, information_over_time
 from paramrel.measures.tasks import require_classes
 from paramrel.metrics.likelihood import independent_pixels_nll
+from paramrel.models.autoencoder import sample_code
+from paramrel.models.bounds import nll_bound
 from paramrel.models.config import ModelParams
+from paramrel.models.encoding import posterior
+from paramrel.models.information import aggregate_information
 from paramrel.models.methods import METHODS
+from paramrel.runs.pretrained import load_pretrained
 from paramrel.runs.train import train_run
 from paramrel.training.config import TrainParams
 
@@ -38,6 +43,38 @@ def test_a_row_says_what_it_is_of_and_repeats_exactly():
         360,
     )
     assert {"probe_t0.5", "probe_t1", "shuffled_code", "kl", "mmd"} < set(row)
+
+
+def test_a_row_says_how_far_the_draw_of_the_test_examples_moves_it():
+    params = TrainParams(steps=5, batch_size=64, evaluations=1)
+    run, _ = train_run("digits", "paramrel", 0, SMALL, params, progress=False)
+    data = load_dataset("digits")
+    row = evaluate(run, data, PARAMS)
+    again = nll_bound(run.model, data.test.x, num_times=2, generator=run.model.generator(0)).total
+    assert row["nll_bound"] == pytest.approx(again.mean().item())
+    assert row["nll_bound_sem"] == pytest.approx(again.std().item() / math.sqrt(360), rel=1e-5)
+    accuracy = row["probe_t1"]
+    assert row["probe_t1_sem"] == pytest.approx(math.sqrt(accuracy * (1 - accuracy) / 360))
+    assert row["shuffled_code_sem"] > 0
+
+
+def test_no_code_of_theta_tells_more_of_x_than_a_plain_bfn_transmits():
+    data, times, params = load_dataset("digits"), (0.05, 0.1, 0.2), EvaluateParams(num_times=8)
+    ceiling, code, same = (
+        information_over_time(load_pretrained("digits", method), data, times, params, draws=16)
+        for method in ("bfn", "paramrel", "paramrel_same")
+    )
+    for rows in (code, same):
+        assert (rows["information_lower"] < ceiling["transmitted"]).all()
+        assert (rows["information_lower"] <= rows["kl"]).all()
+        assert rows["cap"].tolist() == pytest.approx([math.log(360)] * 3)
+    assert ceiling["kl"].isna().all() and code["transmitted"].isna().all()
+    model = load_pretrained("digits").model
+    posterior_of_one = posterior(model, data.test.x, times[0])
+    z = sample_code(posterior_of_one, model.generator(1))
+    one = aggregate_information(posterior_of_one.mean, posterior_of_one.stddev.log(), z)
+    assert one["mutual_information"] > 3 * ceiling["transmitted"][0]  # I(θ; z), not I(x; z)
+    assert code["information_upper"][0] < one["mutual_information"] / 2
 
 
 def test_images_without_classes_have_everything_but_probes(tmp_path, monkeypatch):

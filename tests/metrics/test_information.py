@@ -5,7 +5,12 @@ import pytest
 import torch
 
 from paramrel.metrics.information import coding_rate, nats_gained, shuffled_code_difference
-from paramrel.models.information import active_units, aggregate_information, kl_per_dimension
+from paramrel.models.information import (
+    active_units,
+    aggregate_information,
+    information_bounds,
+    kl_per_dimension,
+)
 
 
 def noisy_gaussian(n, mixing, noise, seed=0):
@@ -83,6 +88,103 @@ def test_codes_that_name_every_example_reach_the_cap_and_the_row_says_so():
     assert "cap" in row["note"]
 
 
+# --- a code that is read from a noisy θ -------------------------------------------------------
+
+SOURCES = np.array([-1.5, -0.5, 0.5, 1.5])
+THETA_NOISE = 0.7
+
+
+def squashed(x, std, draws, seed=0):
+    """θ = x + noise of each draw, and its code N(tanh 2θ, std²): far from normal, given x."""
+    rng = np.random.default_rng(seed)
+    theta = x[:, None, None] + THETA_NOISE * rng.standard_normal((len(x), draws, 1))
+    means = np.tanh(2 * theta)
+    z = means[:, 0] + std * rng.standard_normal((len(x), 1))
+    return means, np.full_like(means, math.log(std)), z
+
+
+def integrated_information(std):
+    """I(x; z) of that code for four sources of equal probability, without a draw."""
+    noise = np.linspace(-6, 6, 1201)
+    weights = np.exp(-0.5 * noise**2) / np.exp(-0.5 * noise**2).sum()
+    grid = np.linspace(-1 - 6 * std, 1 + 6 * std, 801)
+    code = np.tanh(2 * (SOURCES[:, None] + THETA_NOISE * noise))  # (4, 1201)
+    density = np.exp(-0.5 * ((grid[:, None, None] - code) / std) ** 2) @ weights
+    density /= std * math.sqrt(2 * math.pi)  # q(z|x): (801, 4)
+    ratio = np.log(density / density.mean(1, keepdims=True))
+    return (density * ratio).mean(1).sum() * (grid[1] - grid[0])
+
+
+@pytest.mark.parametrize(("std", "slack"), [(0.5, 0.05), (0.1, 0.35)])
+def test_the_information_of_a_code_of_theta_lies_between_its_bounds(std, slack):
+    x, truth = np.repeat(SOURCES, 500), integrated_information(std)
+    draws = squashed(x, std, draws=128)
+    row = information_bounds(*draws)
+    assert truth - slack < row["lower"] < truth + 0.05  # 0.02: the error of a mean of 2,000
+    assert truth - 0.05 < row["upper"] < truth + slack
+    one_draw = aggregate_information(*(part[:, 0] for part in draws[:2]), draws[2])
+    assert one_draw["mutual_information"] > row["upper"] + 0.2  # I(θ; z), which counts θ's noise
+
+
+def test_more_draws_of_theta_close_the_gap():
+    x = np.repeat(SOURCES, 250)
+    rows = [information_bounds(*squashed(x, 0.1, draws)) for draws in (2, 8, 64)]
+    gaps = [row["upper"] - row["lower"] for row in rows]
+    assert gaps == sorted(gaps, reverse=True) and gaps[-1] < gaps[0] / 3
+
+
+def test_a_code_of_theta_s_noise_alone_tells_nothing_of_x():
+    means, log_stds, z = squashed(np.zeros(500), 0.1, draws=200)
+    row = information_bounds(means, log_stds, z)
+    one_draw = aggregate_information(means[:, 0], log_stds[:, 0], z)["mutual_information"]
+    assert abs(row["lower"]) < 0.05
+    assert 0 < row["upper"] < one_draw / 3
+
+
+def test_information_bounds_of_a_collapsed_code_are_zero():
+    z = np.random.default_rng(0).standard_normal((500, 4))
+    row = information_bounds(np.zeros((500, 3, 4)), np.zeros((500, 3, 4)), z)
+    assert row["lower"] == pytest.approx(0, abs=1e-12)
+    assert row["upper"] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_code_without_theta_s_noise_has_both_bounds_at_its_information():
+    mean, log_std, z = noisy_gaussian(300, np.diag([1.0, 3.0]), 0.3)
+    row = information_bounds(*(np.stack([part] * 5, 1) for part in (mean, log_std)), z)
+    information = aggregate_information(mean, log_std, z)["mutual_information"]
+    assert row["lower"] == pytest.approx(information)
+    assert row["upper"] == pytest.approx(information)
+
+
+def test_neither_bound_exceeds_the_logarithm_of_the_number_of_examples():
+    rng = np.random.default_rng(0)
+    means = 100.0 * np.arange(64)[:, None, None] + rng.standard_normal((64, 5, 1))
+    row = information_bounds(means, np.full_like(means, -3), means[:, 0])
+    assert row["lower"] == pytest.approx(math.log(64))
+    assert row["upper"] == row["cap"] == math.log(64)
+
+
+def test_information_bounds_are_those_of_explicit_distributions():
+    rng = np.random.default_rng(0)
+    means, log_stds = rng.standard_normal((2, 30, 6, 3))
+    z = means[:, 0] + np.exp(log_stds[:, 0]) * rng.standard_normal((30, 3))
+    mean, std, at = torch.tensor(means), torch.tensor(log_stds).exp(), torch.tensor(z)
+    variance = (std[:, 1:] ** 2 + mean[:, 1:] ** 2).mean(1) - mean[:, 1:].mean(1) ** 2
+    normals = torch.distributions.Independent(
+        torch.distributions.Normal(mean[:, 1:].mean(1), variance.sqrt()), 1
+    )
+    uniform = torch.distributions.Categorical(logits=torch.zeros(30).double())
+    mixture = torch.distributions.MixtureSameFamily(uniform, normals).log_prob(at)
+    inside = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(logits=torch.zeros(30, 6).double()),
+        torch.distributions.Independent(torch.distributions.Normal(mean, std), 1),
+    )
+    row = information_bounds(means, log_stds, z, block=7)
+    lower, upper = normals.log_prob(at) - mixture, inside.log_prob(at) - mixture
+    assert row["lower"] == pytest.approx(lower.mean().item(), abs=1e-9)
+    assert row["upper"] == pytest.approx(upper.mean().item(), abs=1e-9)
+
+
 def test_coding_rate_of_equal_dimensions_is_the_gaussian_channel_and_ignores_scale_and_rotation():
     signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]]).repeat(5, 0)
     expected = 2 * 0.5 * math.log1p(1 / 0.1**2)
@@ -118,7 +220,7 @@ def test_an_ignored_code_loses_nothing_when_shuffled():
     assert row["shuffled_code"] == 0
 
 
-GOOD = np.zeros((5, 2))
+GOOD, DRAWS = np.zeros((5, 2)), np.zeros((5, 3, 2))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +231,11 @@ GOOD = np.zeros((5, 2))
         (lambda: aggregate_information(GOOD[:1], GOOD[:1], GOOD[:1]), "at least 2"),
         (lambda: aggregate_information(GOOD, GOOD, GOOD + 11), "drawn from"),
         (lambda: aggregate_information(GOOD[:, 0], GOOD, GOOD), r"must be \(N, d\)"),
+        (lambda: information_bounds(GOOD[:, None], GOOD[:, None], GOOD), "M ≥ 2 draws of θ"),
+        (lambda: information_bounds(GOOD, GOOD, GOOD), "M ≥ 2 draws of θ"),
+        (lambda: information_bounds(DRAWS, DRAWS[:4], GOOD), "shapes differ"),
+        (lambda: information_bounds(DRAWS, DRAWS, GOOD[:4]), "shapes differ"),
+        (lambda: information_bounds(DRAWS, DRAWS, GOOD + 11), "drawn from"),
         (lambda: coding_rate(GOOD, relative_noise=0), "must be positive"),
         (lambda: active_units(np.ones(2), threshold=-1), "must be positive"),
         (lambda: nats_gained(np.ones(2), np.ones(3)), "shapes differ"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from paramrel.data import load_dataset
+from paramrel.models.bounds import shuffled_code_loss
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS
@@ -53,13 +54,15 @@ def test_a_precise_code_is_alive_and_knows_each_of_the_examples():
     assert row["mutual_information_cap"] == pytest.approx(math.log(200))
     assert 0.9 < row["mutual_information"] / row["mutual_information_cap"] < 1.001
     assert row["mmd_z"] > 5 and row["shuffled_code"] != 0
+    each = shuffled_code_loss(model, x, 2, torch.Generator().manual_seed(0))
+    assert row["shuffled_code_sem"] == pytest.approx(each.std().item() / math.sqrt(200), rel=1e-5)
 
 
 def test_a_code_collapsed_to_a_point_is_no_match():
     model, x = model_and_x("ae")
     write_code(model, scale=0, log_std=0)
     row = measured(model, x)
-    assert row["mmd_z"] > 5 and row["shuffled_code"] == 0
+    assert row["mmd_z"] > 5 and row["shuffled_code"] == row["shuffled_code_sem"] == 0
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -68,7 +71,7 @@ def test_every_method_has_the_monitors_of_what_it_has(method):
     assert all(map(math.isfinite, row.values()))
     expected = set()
     if METHODS[method].code != "none":
-        expected = {"shuffled_code", "mmd", "mmd_z"}
+        expected = {"shuffled_code", "shuffled_code_sem", "mmd", "mmd_z"}
     if METHODS[method].stochastic:
         expected |= {"kl", "active_units", "mutual_information", "mutual_information_cap"}
     assert set(row) == expected
