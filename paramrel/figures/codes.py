@@ -28,7 +28,8 @@ def known_when(curves: pd.DataFrame) -> Figure:
     for axis, (score, name) in zip(axes, SCORES.items(), strict=True):
         sns.lineplot(
             lines, x="log_snr", y=score, hue="line", style="line", ax=axis,
-            palette=METHOD_COLORS | {"θ_t": "black", "random encoder": "darkgray"}, markers=True, errorbar=("pi", 100),
+            palette=METHOD_COLORS | {"θ_t": "black", "random encoder": "darkgray"},
+            markers=True, errorbar=("pi", 100),
             legend=score == "accuracy",
         )  # fmt: skip
         is_accuracy = score == "accuracy"

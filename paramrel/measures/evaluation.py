@@ -18,6 +18,7 @@ from paramrel.metrics.likelihood import independent_pixels_nll
 from paramrel.metrics.probes import logistic_probe, pca_codes
 from paramrel.models.autoencoder import FlowAutoencoder, sample_code
 from paramrel.models.bounds import nll_bound, transmitted
+from paramrel.models.config import ModelParams
 from paramrel.models.encoding import mean_code, posterior
 from paramrel.models.information import information_bounds, kl_per_dimension
 from paramrel.runs.origin import origin
@@ -107,22 +108,23 @@ def probe(data: Dataset, features: list[Tensor]) -> float:
     return logistic_probe(*labelled)["accuracy"]
 
 
-def data_floors(data: Dataset, code_dim: int, params: EvaluateParams) -> Row:
+def data_floors(data: Dataset, model: ModelParams, params: EvaluateParams) -> Row:
     """Return what a data set gives away without any model: a tidy row of the same quantities.
 
-    Probes only where the examples have classes, as in `evaluate`.
+    model: how long codes are, and the resolution σ₁ of densities. Probes only where the examples
+    have classes, as in `evaluate`.
     """
     data = subset(data, params.examples)
     row = {
         "dataset": data.name,
         "n_test": len(data.test),
-        "independent_pixels_nll": independent_pixels_nll(data),
-        "code_dim": code_dim,
+        "independent_pixels_nll": independent_pixels_nll(data, model.sigma_1),
+        "code_dim": model.code_dim,
     }
     if data.label_names:
         pixels = [_features(data, split.x) for split in splits(data)]
         row["probe_pixels"] = probe(data, pixels)
-        row["probe_pca"] = probe(data, list(pca_codes(*pixels, d=code_dim)))
+        row["probe_pca"] = probe(data, list(pca_codes(*pixels, d=model.code_dim)))
     return row
 
 

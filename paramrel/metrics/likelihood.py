@@ -9,7 +9,7 @@ from paramrel.data import Dataset, Variable
 from paramrel.data.fields import each, leaves
 
 
-def independent_pixels_nll(data: Dataset, sigma_1: float) -> float:
+def independent_pixels_nll(data: Dataset, sigma_1: float = 0.02) -> float:
     """Return the test negative log-likelihood of independent variables, nats per example.
 
     Classes and discretized values: each variable has its frequencies in the training split, with

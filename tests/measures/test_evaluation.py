@@ -83,7 +83,9 @@ def test_images_without_classes_have_everything_but_probes(tmp_path, monkeypatch
     for i, image in enumerate(pixels.byte().numpy()):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
     name = f"image_folder:{tmp_path}"
-    row = evaluated("paramrel", name) | data_floors(load_dataset(name), 4, PARAMS)
+    row = evaluated("paramrel", name) | data_floors(
+        load_dataset(name), ModelParams(code_dim=4), PARAMS
+    )
     assert {"nll_bound", "shuffled_code", "kl", "independent_pixels_nll"} < set(row)
     assert not [column for column in row if column.startswith("probe")]
     with pytest.raises(ValueError, match="has no classes, which the rest of this notebook needs"):
@@ -132,11 +134,15 @@ def test_independent_discretized_pixels_are_counted_in_their_bins():
     assert nll == pytest.approx(-math.log(3 / 7))
 
 
-def test_independent_continuous_pixels_are_normal():
+def test_independent_continuous_pixels_are_their_training_values_blurred_by_sigma_1():
     torch.manual_seed(0)
-    train, test = (0.3 * torch.randn(20000, 1, 1, 1) for _ in range(2))
+    train, test = ((0.2 * torch.randn(20000, 1, 1, 1)).clamp(-1, 1) for _ in range(2))
     nll = independent_pixels_nll(with_pixels("continuous", None, train, test))
-    assert nll == pytest.approx(0.5 * math.log(2 * math.pi * math.e * 0.09), abs=0.02)
+    assert nll == pytest.approx(0.5 * math.log(2 * math.pi * math.e * 0.04), abs=0.02)
+    constant = with_pixels("continuous", None, 0 * train, 0 * test[:1])
+    for sigma_1 in (0.02, 0.1):  # as sharp as the resolution, and no sharper
+        nll = independent_pixels_nll(constant, sigma_1)
+        assert nll == pytest.approx(math.log(sigma_1 * math.sqrt(2 * math.pi)), abs=1e-6)
 
 
 def test_independent_variables_of_records_cost_the_sum_of_their_fields():
@@ -153,12 +159,12 @@ def test_independent_variables_of_records_cost_the_sum_of_their_fields():
 
 
 def test_the_controls_of_records_know_the_label_that_stands_in_them():
-    row = data_floors(load_dataset("digits_mixed"), 10, PARAMS)
+    row = data_floors(load_dataset("digits_mixed"), ModelParams(), PARAMS)
     assert row["probe_pixels"] > 0.98
     assert math.isfinite(row["independent_pixels_nll"])
 
 
 def test_the_controls_of_the_digits_are_where_they_always_were():
-    row = data_floors(load_dataset("digits"), 10, PARAMS)
+    row = data_floors(load_dataset("digits"), ModelParams(), PARAMS)
     assert row["independent_pixels_nll"] == pytest.approx(25.09, abs=0.01)
     assert 0.80 < row["probe_pca"] < row["probe_pixels"] < 0.97
