@@ -80,16 +80,18 @@ def numbers(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """
     absent = pd.Series(nan, rows.index)
     value, sem = (rows.get(name, absent) for name in (column, f"{column}_sem"))
-    table = pd.DataFrame({"seed": rows["seed"], "value": value, "sem": sem})
-    return table.astype(float).groupby("seed").mean()
+    seeds = pd.Index(rows["seed"].to_numpy(), name="seed")
+    columns = {"value": value.to_numpy(float), "sem": sem.to_numpy(float)}
+    table = pd.DataFrame(columns, seeds)
+    return table if seeds.is_unique else table.groupby("seed").mean()
 
 
 def difference(of: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return `numbers` of − other, paired by seed; the squares of their errors add."""
     seeds = of.index.intersection(other.index)
     of, other = of.loc[seeds], other.loc[seeds]
-    squares = pd.concat([of["sem"], other["sem"]], axis=1) ** 2
-    sem = squares.sum(axis=1, min_count=1) ** 0.5
+    errors = np.stack([of["sem"], other["sem"]])
+    sem = np.where(np.isnan(errors).all(axis=0), nan, np.nansum(errors**2, axis=0) ** 0.5)
     return pd.DataFrame({"value": of["value"] - other["value"], "sem": sem})
 
 

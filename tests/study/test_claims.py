@@ -16,7 +16,7 @@ HYPOTHESES = read_hypotheses(Path(__file__).parents[2] / "docs/hypotheses.md")
 WORDS = (
     "589655e485afc7ac3487a1a96985552f2bfbc377ad6fcee787d14e226320481f"  # sha256 of the quoted texts
 )
-STUDIES = 1000
+STUDIES = 200  # simulated for each number of seeds
 
 
 def verdict(values, bound, above=True, sems=math.nan):
@@ -228,7 +228,6 @@ def _inversion(undo, ode):
 EITHER = ("confirmed", "refuted")
 
 
-@pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize(
     ("null", "wrong"),
     [
@@ -254,9 +253,9 @@ EITHER = ("confirmed", "refuted")
         pytest.param(_inversion(9.0, -1.0), EITHER, id="H7: ODE at the bound"),
     ],
 )
-def test_no_rule_gives_a_wrong_verdict_in_more_than_7_of_100_studies(null, wrong, seeds):
-    claims = null(Simulated(seeds))
-    assert len(claims) >= STUDIES
+def test_no_rule_gives_a_wrong_verdict_in_more_than_7_of_100_studies(null, wrong):
+    claims = [claim for seeds in (3, 5) for claim in null(Simulated(seeds))]
+    assert len(claims) >= 2 * STUDIES
     by_claim = pd.DataFrame(
         {
             "claim": claim.claim,
