@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
+from scipy.optimize import brentq
+from scipy.special import ndtr, stdtr, stdtrit
 
 from paramrel.data.arrays import Array, Row, as_array, draw_seed
 
@@ -22,8 +24,48 @@ def mean_interval(values: Array) -> Row:
     row = {"mean": float(values.mean()), "low": math.nan, "high": math.nan, "seeds": len(values)}
     if len(values) == 1:
         return {**row, "note": "one seed has no interval"}
-    half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    half = _squared_error(values) ** 0.5 * float(stdtrit(len(values) - 1, 0.975))
     return {**row, "low": row["mean"] - half, "high": row["mean"] + half, "note": ""}
+
+
+def combined_interval(values: Array, sems: Array) -> Row:
+    """Return the mean over training seeds with a 95 % interval over seeds and test examples.
+
+    values: (S,), one a training seed; sems: (S,), the standard error of each over its test
+    examples, NaN where unknown, which counts as 0 and is noted. Both are sampled, and another test
+    split moves all seeds alike, so its error is no smaller for many seeds: with few examples it is
+    the larger one. se² = s²/S + mean(sem²), and `of_seeds` is the first part's share of it.
+
+    The tails weigh those of Student's t of S − 1 degrees and of the normal distribution by these
+    shares, as Cochran (1964) weighs the two quantiles. Satterthwaite's degrees of freedom would
+    not do: of three seeds s² is small by chance so often that p < .001 comes 15 times as often as
+    it should, and corrected verdicts rest on such p.
+    """
+    values, sems = as_array("values", values), np.asarray(sems, dtype=np.float64)
+    row = mean_interval(values)
+    if sems.shape != values.shape or (sems < 0).any():
+        raise ValueError(f"sems must be {values.shape}, one error ≥ 0 a seed; it is {sems}")
+    if len(values) == 1:
+        return {**row, "se": math.nan, "of_seeds": math.nan}
+    seeds, examples = _squared_error(values), float(np.mean(np.nan_to_num(sems) ** 2))
+    se, share = math.sqrt(seeds + examples), seeds / (seeds + examples) if seeds else 0.0
+    widest = stdtrit(len(values) - 1, 0.975)
+    half = se * brentq(lambda t: _tail(t, share, len(values)) - 0.025, 0, widest + 1)
+    unknown = int(np.isnan(sems).sum())
+    note = f"{unknown} of {len(values)} seeds have no error over test examples" if unknown else ""
+    ends = {"low": row["mean"] - half, "high": row["mean"] + half}
+    return {**row, **ends, "note": note, "se": se, "of_seeds": share}
+
+
+def one_sided_p(interval: Row, bound: float) -> tuple[float, float]:
+    """Return the p-values of two tests, that the mean is above the bound and that it is below.
+
+    interval: of `combined_interval`, whose tails are those of the tests; NaN for one seed.
+    """
+    distance, se = interval["mean"] - bound, interval["se"]
+    t = distance / se if se else math.copysign(math.inf, distance) if distance else 0.0
+    share, seeds = interval["of_seeds"], interval["seeds"]
+    return _tail(t, share, seeds), _tail(-t, share, seeds)
 
 
 def bootstrap_interval(
@@ -67,10 +109,11 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def summary_table(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return one row per group and metric: mean over seeds, 95 % t interval, number of seeds.
+    """Return one row per group and metric: `combined_interval` and the number of seeds.
 
-    runs: one row per training seed with the columns `by`, "seed" and `metrics`. A NaN seed makes
-    the group's cell NaN, and its note says how many.
+    runs: one row per training seed with the columns `by`, "seed" and `metrics`, and where it is
+    known `<metric>_sem`, the standard error over the test examples. A NaN seed makes the group's
+    cell NaN, and its note says how many.
     """
     _require_columns(runs, [*by, "seed", *metrics])
     repeated = runs.duplicated([*by, "seed"]).sum()
@@ -79,9 +122,9 @@ def summary_table(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str])
     rows = []
     for group, cells in runs.groupby(list(by), sort=False, dropna=False):
         for metric in metrics:
-            values = cells[metric].to_numpy(float)
+            values, sems = cells[metric].to_numpy(float), _sems(cells, metric).to_numpy(float)
             missing = int((~np.isfinite(values)).sum())
-            row = _missing(len(values), missing) if missing else mean_interval(values)
+            row = _missing(len(values), missing) if missing else combined_interval(values, sems)
             rows.append({**dict(zip(by, group, strict=True)), "metric": metric, **row})
     return pd.DataFrame(rows)
 
@@ -93,8 +136,10 @@ def paired_tests(
 
     runs: one row per "method" and "seed"; every method has the same seeds, 3 or more. The method is
     named beforehand: testing whichever came out best would favour it. Rows: rival, whether it has
-    the best mean (`best_rival`), mean difference method − rival with its 95 % t interval, two-sided
-    p of the paired t test, p adjusted. (Rank and sign-flip tests on 5 pairs never reach p < 0.05.)
+    the best mean (`best_rival`), mean difference method − rival with its `combined_interval`,
+    two-sided p of the paired t test, p adjusted. (Rank and sign-flip tests on 5 pairs never reach
+    p < 0.05.) Where `<metric>_sem` is there, the squares of both methods add, which is cautious:
+    they are measured on the same test examples.
     """
     _require_columns(runs, ["method", "seed", metric])
     table = runs.pivot(index="seed", columns="method", values=metric)
@@ -104,13 +149,19 @@ def paired_tests(
         raise ValueError(
             f"{metric} needs a finite number for each method at the same 3 seeds or more"
         )
-    rivals = table.drop(columns=method)
+    rivals, squares = table.drop(columns=method), table * math.nan
+    if f"{metric}_sem" in runs:
+        squares = runs.pivot(index="seed", columns="method", values=f"{metric}_sem") ** 2
     best = rivals.mean().idxmax() if higher_is_better else rivals.mean().idxmin()
     rows = []
     for rival in rivals:
         difference = (table[method] - table[rival]).to_numpy()
+        sems = squares[[method, rival]].sum(axis=1, min_count=1) ** 0.5
+        row = combined_interval(difference, sems.to_numpy(float))
+        if not row["se"]:
+            row["note"] = "the difference is the same at every seed"
         place = {"method": method, "rival": rival, "best_rival": rival == best}
-        rows.append({**place, **mean_interval(difference), **_paired_p(difference)})
+        rows.append({**place, **row, "p": min(1.0, 2 * min(one_sided_p(row, 0)))})
     return pd.DataFrame(rows).assign(p_holm=holm([row["p"] for row in rows]))
 
 
@@ -120,14 +171,20 @@ def _require_columns(runs: pd.DataFrame, columns: Sequence[str]) -> None:
         raise ValueError(f"runs has {len(runs)} rows and lacks the columns {absent}")
 
 
+def _tail(t: float, of_seeds: float, seeds: int) -> float:
+    """The probability of more than t standard errors."""
+    return float(of_seeds * stdtr(seeds - 1, -t) + (1 - of_seeds) * ndtr(-t))
+
+
+def _squared_error(values: np.ndarray) -> float:
+    """The squared standard error of their mean, s²/S; rounding must not vary equal numbers."""
+    return float(values.var(ddof=1)) / len(values) if np.ptp(values) else 0.0
+
+
+def _sems(cells: pd.DataFrame, metric: str) -> pd.Series:
+    return cells.get(f"{metric}_sem", pd.Series(math.nan, cells.index))
+
+
 def _missing(seeds: int, missing: int) -> Row:
-    empty = dict.fromkeys(("mean", "low", "high"), math.nan)
+    empty = dict.fromkeys(("mean", "low", "high", "se", "of_seeds"), math.nan)
     return {**empty, "seeds": seeds, "note": f"{missing} of {seeds} seeds have no finite number"}
-
-
-def _paired_p(difference: np.ndarray) -> Row:
-    """Two-sided p of the paired t test; equal differences leave no variance to divide by."""
-    if np.ptp(difference) == 0:
-        p = 1.0 if difference[0] == 0 else 0.0
-        return {"p": p, "note": "the difference is the same at every seed"}
-    return {"p": float(stats.ttest_1samp(difference, 0).pvalue), "note": ""}

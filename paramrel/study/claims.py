@@ -1,14 +1,12 @@
-"""What the study says of the claims that it set out with: an interval over seeds decides each."""
+"""The claims of the study on codes and rivals: whose code is used, what it is worth, who wins."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import isnan, nan
 
-import numpy as np
 import pandas as pd
 
-from paramrel.metrics.statistics import mean_interval, paired_tests
-
-COLUMNS = ("claim", "data", "measured", "verdict")
-
+from paramrel.metrics.statistics import paired_tests
+from paramrel.study.verdicts import LEVEL, Claim, corrected, difference, numbers, part
 
 USED = 10.0  # nats that a shuffled code must add to be called used
 
@@ -19,151 +17,122 @@ IGNORED = 1.0  # nats that a shuffled code may add to be called ignored
 COLLAPSED = 0.1  # nats of rate below which a code is called collapsed
 
 
-Verdict = tuple[str, str, str, str]  # a row of COLUMNS
+def thesis_claims(code_time: pd.DataFrame) -> Iterator[Claim]:
+    """Yield the claims on whose code is used and what it costs, for each type of data.
 
-
-def decide(values: Iterable[float], bound: float, above: bool = True) -> tuple[str, str]:
-    """Return mean ± half width of the 95 % t-interval, and the verdict on `mean > bound`.
-
-    `confirmed` or `refuted` where the whole interval lies on one side; else `not decided`, as for
-    one seed. above: the claim is mean > bound, otherwise mean < bound.
+    code_time: one row for each cell of method × γ × data set × seed, as `ablate` returns them; a
+    plain BFN has no γ.
     """
-    row = mean_interval(np.asarray(list(values), float))
-    half = row["high"] - row["mean"]
-    measured = f"{row['mean']:.3g} ± {half:.2g}" if np.isfinite(half) else f"{row['mean']:.3g}"
-    larger, smaller = row["low"] > bound, row["high"] < bound
-    if not larger and not smaller:
-        return measured, "not decided"
-    return measured, "confirmed" if larger == above else "refuted"
+    for dataset, cells in _by_dataset(code_time):
+        yield from _thesis(dataset, cells)
 
 
-def thesis_verdicts(code_time: pd.DataFrame) -> pd.DataFrame:
-    """Return the verdicts on the thesis, a row for each claim and type of data.
+def _thesis(dataset: str, cells: pd.DataFrame) -> Iterator[Claim]:
+    methods = dict(list(cells.groupby("method")))
+    gammas = sorted(cells.loc[cells["method"] != "bfn", "gamma"].dropna().unique())
+    best = max((gamma for gamma in gammas if gamma < 1), default=None)
 
-    code_time: one row for each cell of method × γ × data set × seed, as `ablate` returns them.
-    """
-    rows = [
-        row
-        for dataset, cells in code_time.groupby("dataset", sort=False)
-        for row in _thesis(dataset, cells)
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _thesis(dataset: str, cells: pd.DataFrame) -> Iterator[Verdict]:
-    methods, gammas = cells["method"].unique(), cells["gamma"].unique()
-    best = gammas[gammas < 1].max()
-
-    def seeds(method: str, gamma: float, column: str) -> pd.Series:
-        return cells.loc[(cells["method"] == method) & (cells["gamma"] == gamma), column]
+    def seeds(method: str, gamma: float, column: str) -> pd.DataFrame:
+        rows = methods[method]
+        return numbers(rows[rows["gamma"] == gamma], column)
 
     for gamma in gammas if "paramrel_same" in methods else ():
         claim = f"a code of the same time is ignored at γ = {gamma:g} (shuffled: < {IGNORED:g} nat)"
-        values = seeds("paramrel_same", gamma, "shuffled_code")
-        yield claim, dataset, *decide(values, IGNORED, above=False)
+        shuffled = seeds("paramrel_same", gamma, "shuffled_code")
+        yield Claim(claim, dataset, [part(shuffled, IGNORED, above=False)])
     for method, name in {"paramrel": "a later", "paramrel_clean": "the last"}.items():
-        if method in methods:
+        if method in methods and best is not None:
             claim = f"a code of {name} time is used at γ = {best:g} (shuffled: > {USED:g} nats)"
-            yield claim, dataset, *decide(seeds(method, best, "shuffled_code"), USED)
-    for method in methods if 0 in gammas else ():
-        claim = f"H1: at γ = 0 the code of {method} collapses (rate < {COLLAPSED:g} nats)"
-        yield claim, dataset, *decide(seeds(method, 0, "kl"), COLLAPSED, above=False)
+            yield Claim(claim, dataset, [part(seeds(method, best, "shuffled_code"), USED)])
+    for gamma in gammas if {"bfn", "paramrel"} <= set(methods) else ():
+        claim = f"a code of a later time costs more than it saves at γ = {gamma:g} (> 0 nats)"
+        bound = numbers(methods["bfn"], "nll_bound")
+        cost = difference(seeds("paramrel", gamma, "nll_bound"), bound)
+        yield Claim(claim, dataset, [part(cost, 0, name="bound − that of a plain BFN:")])
 
 
-def worth_verdicts(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the verdicts on codes at full length, a row for each claim and type of data.
+def worth_claims(runs: pd.DataFrame, gamma: float) -> Iterator[Claim]:
+    """Yield the claims on codes at full length, for each type of data.
 
     A code can be read and still be worth nothing: one of the same time repeats what θ says.
-    runs: one row a data set, method and seed, as `evaluate` returns them.
+    runs: one row a data set, method and seed, as `evaluate` returns them; gamma: γ of these runs.
     """
-    rows = []
-    for dataset, cells in runs.groupby("dataset", sort=False):
-        shuffled, bound = (
-            cells.pivot(index="seed", columns="method", values=column)
-            for column in ("shuffled_code", "nll_bound")
-        )
-        after = f"after {cells['steps'].iloc[0]} steps (shuffled:"
-        if "paramrel_same" in bound:
-            claim = f"a code of the same time is ignored {after} < {IGNORED:g} nat)"
-            verdict = decide(shuffled["paramrel_same"], IGNORED, above=False)
-            rows.append((claim, dataset, *verdict))
-        if "paramrel" in bound:
-            claim = f"a code of a later time is used {after} > {USED:g} nats)"
-            rows.append((claim, dataset, *decide(shuffled["paramrel"], USED)))
+    for dataset, cells in _by_dataset(runs):
+        methods = dict(list(cells.groupby("method")))
+        after = f"at γ = {gamma:g} after {cells['steps'].iloc[0]} steps"
+        if "paramrel_same" in methods:
+            claim = f"a code of the same time is ignored {after} (shuffled: < {IGNORED:g} nat)"
+            shuffled = numbers(methods["paramrel_same"], "shuffled_code")
+            yield Claim(claim, dataset, [part(shuffled, IGNORED, above=False)])
+        if "paramrel" in methods:
+            claim = f"a code of a later time is used {after} (shuffled: > {USED:g} nats)"
+            yield Claim(claim, dataset, [part(numbers(methods["paramrel"], "shuffled_code"), USED)])
         for method, time in {"paramrel_same": "the same", "paramrel": "a later"}.items():
-            if {method, "bfn"} <= set(bound):
-                claim = f"a code of {time} time lowers the bound of a plain BFN (gain > 0 nats)"
-                rows.append((claim, dataset, *decide(bound["bfn"] - bound[method], 0)))
-    return pd.DataFrame(rows, columns=COLUMNS)
+            if {method, "bfn"} <= set(methods):
+                claim = f"a code of {time} time lowers the bound of a plain BFN {after} (> 0 nats)"
+                bfn, coded = (numbers(methods[name], "nll_bound") for name in ("bfn", method))
+                gain = part(difference(bfn, coded), 0, name="bound of a plain BFN − its bound:")
+                yield Claim(claim, dataset, [gain])
 
 
-def hypothesis_verdicts(known_when: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
-    """Return the verdicts on H2–H7, which were written down before any run; H1 is in the thesis.
+def dead_codes(runs: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return data set and method of the codes that say nothing, by rate or by shuffled codes.
 
-    known_when: probe accuracy of codes and θ over log-SNR; quality: rows of `quality_table`.
+    A probe scales a code before it reads it, and so finds something in a rate of .001 nats too.
     """
-    rows = [
-        ("H2: with the released kernel the prior is not matched at d = 32", "", "", "not decided"),
-        *_ceiling(known_when),
-        ("H4: codes of θ_t and of x_t are alike on continuous data", "", "", "not decided"),
-        ("H5: attention to the code's scalars disentangles more than γ, λ", "", "", "not decided"),
-        *_samplers(quality),
-        ("H7: undoing the updates diverges where the ODE does not", "one point, any σ₁",
-         "δ/σ₁² against δ/σ₁ (tests/solvers/test_inversion.py)", "confirmed"),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    if runs.empty:
+        return set()
+    means = runs.groupby(["dataset", "method"]).mean(numeric_only=True)
+    return {*means.index[is_dead(means)]}
 
 
-def _ceiling(known_when: pd.DataFrame) -> Iterator[Verdict]:
-    table = known_when.pivot_table(
-        "accuracy", ["dataset", "method", "seed", "log_snr"], "representation"
-    )
-    excess = (table["code"] - table["θ"]).groupby(["dataset", "method", "seed"]).max()
-    for (dataset, method), values in excess.groupby(["dataset", "method"], sort=False):
-        claim = (
-            f"H3: a probe on the code of {method} never beats one on θ of its time (largest excess)"
-        )
-        yield claim, dataset, *decide(values, 0, above=False)
+def is_dead(means: pd.DataFrame) -> pd.Series:
+    """Return which rows, means over the seeds, are of codes that say nothing."""
+    means = means.reindex(columns=["kl", "shuffled_code"])
+    return (means["kl"] < COLLAPSED) | (means["shuffled_code"] < IGNORED)
 
 
-def _samplers(quality: pd.DataFrame) -> Iterator[Verdict]:
-    distances = quality[quality["measure"].str.startswith("fd[classifier]")]
-    table = distances.pivot_table("value", ["dataset", "method", "seed"], "of")
-    if not {"samples, self", "samples, prior"} <= set(table):
-        return
-    gap = (table["samples, prior"] - table["samples, self"]).dropna()
-    for (dataset, method), values in gap.groupby(["dataset", "method"], sort=False):
-        claim = (
-            f"H6: samples of {method} with a code of the prior are further from the data (gap > 0)"
-        )
-        yield claim, dataset, *decide(values, 0)
+def wins(
+    rows: pd.DataFrame,
+    measures: Mapping[str, bool],
+    method: str = "paramrel",
+    of_codes: Collection[str] = (),
+    dead: Collection[str] = (),
+) -> pd.DataFrame:
+    """Return where a method wins and loses against each rival, a row a rival and measure.
 
-
-def wins(rows: pd.DataFrame, measures: dict[str, bool], method: str = "paramrel") -> pd.DataFrame:
-    """Return where a method wins, ties and loses against each rival, a row a rival and measure.
-
-    rows: one row a method and seed with the columns `measures`; their values say whether higher is
-    better. A win or a loss is a 95 % t-interval of the paired difference that excludes zero; p_holm
-    is corrected over the rivals. Fewer than 3 seeds decide nothing, which a row a measure says.
+    rows: one row a method and seed with the columns `measures`, whose values say whether higher is
+    better, and `<measure>_sem` where it is known. One Holm correction over the whole table, and no
+    win or loss where p_holm ≥ LEVEL, which is not to say that two are alike. Fewer than 3 seeds
+    decide nothing, which a row a measure says; nor does a measure `of_codes` where one of the two
+    methods is `dead`.
     """
-    found = []
+    tests = []
     for measure, higher in measures.items():
         complete = rows.groupby("method").filter(lambda cells, m=measure: cells[m].notna().all())
         if method not in set(complete["method"]) or complete["method"].nunique() < 2:
             continue
         if complete["seed"].nunique() < 3:
-            found.append({"measure": measure, method: "not decided: fewer than 3 seeds"})
+            tests.append({"measure": measure, method: "not decided: fewer than 3 seeds"})
             continue
         for test in paired_tests(complete, measure, method, higher).to_dict("records"):
-            better = test["low"] > 0 if higher else test["high"] < 0
-            worse = test["high"] < 0 if higher else test["low"] > 0
-            found.append(
-                {
-                    "measure": measure,
-                    "rival": test["rival"],
-                    "difference": f"{test['mean']:.3g} ± {test['high'] - test['mean']:.2g}",
-                    "p_holm": f"{test['p_holm']:.2g}",
-                    method: "wins" if better else "loses" if worse else "ties",
+            shown = f"{test['mean']:.3g} ± {test['high'] - test['mean']:.2g}"
+            if measure in of_codes and {method, test["rival"]} & set(dead):
+                found = {"p": nan, method: "not decided: dead code"}
+            else:
+                found = {
+                    "p": test["p"],
+                    method: "wins" if (test["mean"] > 0) == higher else "loses",
                 }
-            )
-    return pd.DataFrame(found)
+            tests.append({"measure": measure, "rival": test["rival"], "difference": shown} | found)
+    adjusted = corrected([test.pop("p", nan) for test in tests])
+    for test, p in zip(tests, adjusted, strict=True):
+        test["p_holm"] = "" if isnan(p) else f"{p:.2g}"
+        if p >= LEVEL:
+            test[method] = "not decided"
+    columns = ["measure", "rival", "difference", "p_holm", method]
+    return pd.DataFrame(tests).reindex(columns=columns) if tests else pd.DataFrame()
+
+
+def _by_dataset(rows: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    return () if rows.empty else rows.groupby("dataset", sort=False)

@@ -1,19 +1,23 @@
 """The study's tables as they are printed, and the report that report.yaml makes of them."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from paramrel.data import load_dataset
+from paramrel.data import DATASETS, load_dataset
 from paramrel.measures.evaluation import data_floors
 from paramrel.metrics.table import METRICS, metrics_of
-from paramrel.study.claims import hypothesis_verdicts, thesis_verdicts, wins, worth_verdicts
+from paramrel.models.methods import METHODS
+from paramrel.study.claims import dead_codes, is_dead, thesis_claims, wins, worth_claims
+from paramrel.study.hypotheses import hypothesis_claims, log_errors, read_hypotheses
 from paramrel.study.params import StudyParams
-from paramrel.study.paths import stem
+from paramrel.study.paths import stem, study_root
 from paramrel.study.report import Exhibit, Section, read_runs, read_tables, summarise
 from paramrel.study.results import read_table
+from paramrel.study.verdicts import verdicts
 
 OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 
@@ -21,8 +25,26 @@ OF_DATASETS = ("quality", "known_when", "reconstruct", "interpolate")
 OF_STUDY = ("ablation", "code_time")
 
 
+# of each trial: the numbers that it varies, and what is printed of it
+TRIALS = {
+    "trials_rivals": (
+        ["beta", "gamma", "lambda", "chosen"],
+        ["validation_accuracy", "probe_t1", "nll_bound", "kl", "shuffled_code"],
+    ),
+    "trials_kernels": (["kernel"], ["aggregate_std", "marginal_kl", "probe_t1", "nll_bound"]),
+    "trials_attention": (
+        ["conditioning", "gamma", "lambda"], ["D", "C", "I", "MIG", "nll_bound", "shuffled_code"]
+    ),
+}  # fmt: skip
+OF_TRIALS = (*TRIALS, "inversion")
+
+
+TABLES = (*OF_DATASETS, *OF_STUDY, *OF_TRIALS, "disentangle", "mixed", "runs", "controls")
+
+
 COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
 HIGHER_IS_BETTER = {metric.compared: metric.higher_is_better for metric in COMPARED.values()}
+OF_CODES = [metric.compared for metric in COMPARED.values() if metric.of == "labels"]
 PATHS = [metric.key for metric in metrics_of("paths").values()]
 
 
@@ -33,17 +55,26 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
-    """Return every table that the stages wrote, one row a seed, by name."""
+    """Return every table that the stages wrote, one row a seed, by name.
+
+    The trials of a study that has none are empty tables.
+    """
     folder = params.results / "tables"
     tables = {name: read_tables(folder, name, params.datasets) for name in OF_DATASETS}
     tables |= {name: read_table(folder / f"{name}.csv") for name in OF_STUDY}
+    for name in OF_TRIALS:
+        path = folder / f"{name}.csv"
+        tables[name] = read_table(path) if path.is_file() else pd.DataFrame()
     tables["disentangle"] = read_tables(folder, "disentangle", params.factors.datasets)
     mixed = [read_table(folder / f"{stem(name)}.csv") for name in params.mixed.datasets]
     tables["mixed"] = pd.concat(mixed) if mixed else pd.DataFrame()
     tables["runs"] = read_runs(params)
     datasets = [name for grid in params.grids for name in grid.datasets]
+    for name in (*OF_STUDY, *OF_TRIALS):
+        datasets += [*tables[name].get("dataset", ())]
     tables["controls"] = pd.DataFrame(
-        data_floors(load_dataset(name), params.model.code_dim, params.evaluate) for name in datasets
+        data_floors(load_dataset(name), params.model.code_dim, params.evaluate)
+        for name in dict.fromkeys(datasets)
     )
     return tables
 
@@ -51,52 +82,56 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
 def quality_scores(quality: pd.DataFrame) -> pd.DataFrame:
     """Return one row a data set, method and seed, with a column for each of HIGHER_IS_BETTER.
 
-    fd and kid: in the features of the classifier, of the sampler that the method is made for: the
-    code read anew from θ where it can be, else drawn from the prior.
+    Beside each stands `<name>_sem`, its error over test examples. fd and kid: in the features of
+    the classifier, of the sampler that the method was made for, the first of its `samplers`.
     """
+    if quality.empty:
+        return quality
     name = quality["measure"].str.replace(r"\[classifier\]@\d+$", "", regex=True)
     name = name.replace({measure: metric.compared for measure, metric in COMPARED.items()})
-    of = quality["of"].str.startswith(("code", "samples", "model"))
+    samplers = {method: f"samples, {row.samplers[0]}" for method, row in METHODS.items()}
+    of = quality["of"].isin(["code", "model"]) | (quality["of"] == quality["method"].map(samplers))
     rows = quality.assign(name=name)[of & name.isin(HIGHER_IS_BETTER)]
     key = ["dataset", "method", "seed"]
-    rows = rows.sort_values("of", ascending=False, kind="stable")  # `samples, self` comes first
-    rows = rows.drop_duplicates([*key, "name"]).sort_index()
-    wide = rows.pivot(index=key, columns="name", values="value")
-    order = rows[key].drop_duplicates()
-    return order.merge(wide.reindex(columns=[*HIGHER_IS_BETTER]).reset_index(), on=key)
+    wide = rows.reindex(columns=[*key, "name", "value", "sem"]).set_index([*key, "name"])
+    values, sems = (
+        wide[column].unstack("name").reindex(columns=[*HIGHER_IS_BETTER])
+        for column in ("value", "sem")
+    )
+    scores = values.join(sems.add_suffix("_sem")).reset_index()
+    return rows[key].drop_duplicates().merge(scores, on=key)
 
 
 def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFrame]:
-    """Return what the report prints, by name: mean ± half width of the interval over the seeds.
+    """Return what the report prints, by name: mean ± half width over seeds and test examples.
 
-    A study without known factors, or without mixed records, has no table of these.
+    What a study has no rows of, as of known factors or of trials, has no table.
     """
+    tables = {name: tables.get(name, pd.DataFrame()) for name in TABLES}
     probes = [f"probe_t{time:g}" for time in params.evaluate.probe_times]
     effects = [*dict.fromkeys([*EFFECTS, *probes])]  # `probe_t1` is among both
-    scores = quality_scores(tables["quality"])
-    of_first = scores[scores["dataset"] == params.datasets[0]]
-    weights = ["dataset", "method", "gamma", "lambda"]
-    printed = {
-        "thesis": thesis_verdicts(tables["code_time"]),
-        "worth": worth_verdicts(tables["runs"]),
-        "hypotheses": hypothesis_verdicts(tables["known_when"], tables["quality"]),
-        "wins": wins(of_first, HIGHER_IS_BETTER),
-        "quality": summarise(scores, ["dataset", "method"], [*HIGHER_IS_BETTER]),
+    scores, runs = quality_scores(tables["quality"]), tables["runs"]
+    cell, weights = ["dataset", "method"], ["dataset", "method", "gamma", "lambda"]
+    flags = partial(_flagged, floors=_floors(tables["controls"]))
+    printed = _page_verdicts(tables, params) | {
+        "wins": _wins(scores, runs, params.datasets[0]),
+        "quality": flags(summarise(scores, cell, [*HIGHER_IS_BETTER]), runs),
         "quality_controls": _quality_controls(tables["quality"]),
-        "runs": summarise(
-            tables["runs"], ["dataset", "method"], ["nll_bound", "transmission", *effects]
-        ),
+        "runs": flags(summarise(runs, cell, ["nll_bound", "transmission", *effects]), runs),
         "controls": tables["controls"].round(3),
         "disentanglement": _disentanglement(tables["disentangle"]),
         "reconstruction": _reconstruction(tables["reconstruct"]),
-        "ablation": summarise(tables["ablation"], weights, ["nll_bound", *EFFECTS]),
-        "code_time": summarise(tables["code_time"], weights, ["nll_bound", *EFFECTS]),
-        "smoothness": summarise(
-            tables["interpolate"],
-            ["dataset", "method"],
-            PATHS,
-        ),
-        "mixed": _measured(tables["mixed"], ["dataset", "method"]),
+        "smoothness": summarise(tables["interpolate"], cell, PATHS),
+        "mixed": flags(_measured(tables["mixed"], cell), tables["mixed"]),
+        "inversion": _inversion(tables["inversion"]),
+    }
+    printed |= {
+        name: flags(summarise(tables[name], weights, ["nll_bound", *EFFECTS]), tables[name])
+        for name in OF_STUDY
+    }
+    printed |= {
+        name: flags(_trial(tables[name], varied, measures), tables[name])
+        for name, (varied, measures) in TRIALS.items()
     }
     return {name: table for name, table in printed.items() if not table.empty}
 
@@ -107,7 +142,7 @@ def report_sections(params: StudyParams, printed: Tables) -> list[Section]:
     return [
         Section(
             part["title"],
-            part["text"],
+            part["text"].replace("{hypotheses}", _rules()),
             [
                 _exhibit(entry, printed, names, params.results)
                 for entry in part["exhibits"]
@@ -125,11 +160,13 @@ def setting(params: StudyParams, printed: Tables) -> str:
     return (
         f"All numbers are of test splits (N = {control['n_test']} for {params.datasets[0]}), "
         f"seeds {list(params.seeds)}, {params.train.steps} steps of {params.train.batch_size} "
-        f"examples, codes of {params.model.code_dim} scalars; ± is the half width of the 95 % "
-        "t-interval over the seeds. Behind each exhibit stands the command that makes it; the rows "
-        f"of every seed are in results/{params.study}/tables.\n\n"
-        "Images of 8×8 and 16×16 pixels and small networks show mechanisms and are no benchmark. "
-        "Intervals over training seeds do not contain the sampling error of the test split."
+        f"examples, codes of {params.model.code_dim} scalars, γ = {params.model.gamma:g} where no "
+        "other is named. ± is the half width of a 95 % t-interval that combines what training "
+        "seeds and what test examples leave open; of a measure whose error over the test examples "
+        "is not known, seeds alone. Verdicts, wins and losses are corrected for their number by "
+        "Holm's method. Behind each exhibit stands the command that makes it; the rows of every "
+        f"seed are in results/{params.study}/tables.\n\n"
+        "Images of 8×8 and 16×16 pixels and small networks show mechanisms and are no benchmark."
     )
 
 
@@ -152,8 +189,75 @@ def _exhibit(
     return Exhibit(entry["name"], entry["caption"], content, entry["stage"])
 
 
+def _page_verdicts(tables: Tables, params: StudyParams) -> dict[str, pd.DataFrame]:
+    """The claims of the page, with one correction over all of them."""
+    kinds = {name: DATASETS[name][1].kind for name in params.types.datasets if name in DATASETS}
+    continuous = [name for name, kind in kinds.items() if kind == "continuous"]
+    hypotheses = read_hypotheses(study_root() / "docs/hypotheses.md")
+    return verdicts(
+        {
+            "thesis": thesis_claims(tables["code_time"]),
+            "worth": worth_claims(tables["runs"], params.model.gamma),
+            "hypotheses": hypothesis_claims(hypotheses, tables, continuous),
+        }
+    )
+
+
+def _rules() -> str:
+    """The rule of each hypothesis, a paragraph each."""
+    found = read_hypotheses(study_root() / "docs/hypotheses.md")
+    return "\n\n".join(f"{one.name} is decided so: {one.rule}" for one in found)
+
+
+def _wins(scores: pd.DataFrame, runs: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    if scores.empty:
+        return scores
+    dead = {method for name, method in dead_codes(runs) if name == dataset}
+    of_first = scores[scores["dataset"] == dataset]
+    return wins(of_first, HIGHER_IS_BETTER, of_codes=OF_CODES, dead=dead)
+
+
+def _floors(controls: pd.DataFrame) -> pd.Series:
+    if controls.empty:
+        return pd.Series(dtype=float)
+    return controls.set_index("dataset")["independent_pixels_nll"]
+
+
+def _flagged(table: pd.DataFrame, rows: pd.DataFrame, floors: pd.Series) -> pd.DataFrame:
+    """Say in a last column which methods are worse than none, and which codes say nothing.
+
+    rows: of every seed, with bounds, rates and shuffled codes; floors: nats of independent pixels.
+    """
+    if table.empty or rows.empty:
+        return table
+    varied = {name for of_trial, _ in TRIALS.values() for name in of_trial}
+    by = [name for name in table if name in {"dataset", "method", *varied} and name in rows]
+    means = rows.groupby(by, dropna=False).mean(numeric_only=True).reset_index()
+    means = means.reindex(columns=dict.fromkeys([*by, "nll_bound", "kl", "shuffled_code"]))
+    flags = {
+        "worse than independent pixels": means["nll_bound"] > means["dataset"].map(floors),
+        "dead code": is_dead(means),
+    }
+    means["flag"] = ["; ".join(name for name in flags if flags[name][i]) for i in means.index]
+    found = table.merge(means[[*by, "flag"]], on=by, how="left")
+    return found.assign(flag=found["flag"].fillna(""))
+
+
+def _trial(rows: pd.DataFrame, varied: list[str], measures: list[str]) -> pd.DataFrame:
+    by = ["dataset", "method", *(name for name in varied if name in rows)]
+    return summarise(rows, by, [name for name in measures if name in rows])
+
+
+def _inversion(rows: pd.DataFrame) -> pd.DataFrame:
+    if rows.empty:
+        return rows
+    return summarise(log_errors(rows), ["sigma_1", "way"], ["log_error"])
+
+
 def _quality_controls(quality: pd.DataFrame) -> pd.DataFrame:
     """The accuracy of the probes on what no method was trained for."""
+    if quality.empty:
+        return quality
     rows = quality[~quality["of"].str.startswith(("code", "samples", "model"))]
     rows = rows[rows["measure"].str.endswith("accuracy")]
     means = rows.groupby(["dataset", "of", "measure"])["value"].mean()
@@ -161,27 +265,30 @@ def _quality_controls(quality: pd.DataFrame) -> pd.DataFrame:
 
 
 def _disentanglement(table: pd.DataFrame) -> pd.DataFrame:
-    """Codes go by their method's name, controls by their own."""
+    """Codes go by their method's name, and turned at random too; controls by their own."""
     if table.empty:
         return table
-    rows = table[table["of"] != "rotated_code"]
-    names = rows["method"].where(rows["of"] == "code", rows["of"])
-    wide = rows.assign(of=names).pivot_table(
+    turned = table["method"] + ", rotated"
+    names = table["of"].mask(table["of"] == "code", table["method"])
+    names = names.mask(table["of"] == "rotated_code", turned)
+    wide = table.assign(of=names).pivot_table(
         "value", ["dataset", "of", "seed"], "measure", sort=False
     )
     return _measured(wide.reset_index(), ["dataset", "of"])
 
 
 def _reconstruction(table: pd.DataFrame) -> pd.DataFrame:
+    if table.empty:
+        return table
     rows = table[(table["time"] == 1) | (table["way"] == "mean image")]
     by = ["dataset", "way", "floats", "method"]
     return summarise(rows, by, [name for name in ("mse", "psnr", "bit_error") if name in rows])
 
 
 def _measured(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Summarise all columns that are measurements: numbers, but neither seed nor N."""
+    """Summarise all measurements: columns of numbers, but neither seed, N nor their errors."""
     if rows.empty:
         return rows
     rows = rows.dropna(subset="seed")
     numbers = rows.select_dtypes("number").columns.difference(["seed", "n"], sort=False)
-    return summarise(rows, by, list(numbers))
+    return summarise(rows, by, [name for name in numbers if not name.endswith("_sem")])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from paramrel.data.disk.files import whole_file
@@ -46,17 +47,28 @@ def read_tables(folder: Path, name: str, datasets: Iterable[str]) -> pd.DataFram
 
 
 def summarise(rows: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return mean and half width of the 95 % t-interval over the seeds, a column a metric.
+    """Return mean ± half width of `combined_interval`, a column a metric; empty where rows are.
 
-    One seed has no interval, and what a method does not have is an empty cell.
+    One seed has no interval, and what a method does not have is an empty cell. A number within .1
+    of `<metric>_cap`, its largest possible value, is printed as a bound.
     """
-    long = summary_table(rows, list(by), list(metrics))
+    if rows.empty:
+        return rows
+    by, metrics = list(by), list(metrics)
+    long = summary_table(rows, by, metrics)
     long["text"] = [
         "" if pd.isna(mean) else f"{mean:.3g}" + ("" if pd.isna(high) else f" ± {high - mean:.2g}")
         for mean, high in zip(long["mean"], long["high"], strict=True)
     ]
-    wide = long.pivot(index=list(by), columns="metric", values="text")[list(metrics)]
-    return rows[list(by)].drop_duplicates().merge(wide.reset_index(), on=list(by))
+    means = rows.groupby(by, sort=False, dropna=False).mean(numeric_only=True)
+    table = means.reset_index()[by]
+    for metric in metrics:
+        table[metric] = long.loc[long["metric"] == metric, "text"].to_numpy()
+        if f"{metric}_cap" in means:
+            least = means[f"{metric}_cap"].to_numpy() - 0.1
+            capped = (means[metric] >= least).to_numpy()
+            table[metric] = np.where(capped, [f"≥ {x:.2g} (cap)" for x in least], table[metric])
+    return table
 
 
 @dataclass(frozen=True)

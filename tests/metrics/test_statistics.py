@@ -8,8 +8,10 @@ from scipy import stats
 
 from paramrel.metrics.statistics import (
     bootstrap_interval,
+    combined_interval,
     holm,
     mean_interval,
+    one_sided_p,
     paired_tests,
     summary_table,
 )
@@ -49,6 +51,75 @@ def test_the_interval_covers_the_truth_in_95_of_100_studies():
 def test_one_seed_has_no_interval():
     row = mean_interval([2.0])
     assert row["mean"] == 2 and math.isnan(row["low"]) and row["note"] == "one seed has no interval"
+
+
+def test_without_an_error_over_test_examples_the_combined_interval_is_students():
+    values = RNG.standard_normal(5)
+    row, alone = combined_interval(values, np.full(5, math.nan)), mean_interval(values)
+    assert [row[key] for key in ("mean", "low", "high")] == pytest.approx(
+        [alone[key] for key in ("mean", "low", "high")]
+    )
+    assert row["of_seeds"] == 1 and row["note"] == "5 of 5 seeds have no error over test examples"
+
+
+def test_equal_seeds_leave_the_normal_interval_of_the_test_examples():
+    row = combined_interval([0.9] * 3, [0.016, 0.016, 0.016])
+    assert row["se"] == pytest.approx(0.016) and row["of_seeds"] < 1e-9 and row["note"] == ""
+    assert row["high"] - row["mean"] == pytest.approx(1.959964 * 0.016)
+
+
+def test_the_errors_of_seeds_and_of_test_examples_add_by_hand():
+    # s² = 1 of the values, so se² = 1/3 + (4 + 4 + 1)/3, a tenth of which is of the seeds
+    row = combined_interval([1.0, 2.0, 3.0], [2.0, 2.0, 1.0])
+    assert row["se"] ** 2 == pytest.approx(10 / 3)
+    assert row["of_seeds"] == pytest.approx(0.1)
+    q = (row["high"] - row["mean"]) / row["se"]
+    assert 0.1 * stats.t.sf(q, 2) + 0.9 * stats.norm.sf(q) == pytest.approx(0.025)
+    assert one_sided_p(row, row["low"])[0] == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("of_test", [0.3, 1.0, 3.0])
+def test_the_combined_interval_covers_the_truth_where_all_seeds_share_the_test_examples(
+    seeds, of_test
+):
+    rng = np.random.default_rng(seeds)
+    shared = of_test * rng.standard_normal((4000, 1))
+    studies = shared + rng.standard_normal((4000, seeds))
+    rows = [combined_interval(values, np.full(seeds, of_test)) for values in studies]
+    assert 0.93 <= np.mean([row["low"] < 0 < row["high"] for row in rows]) <= 0.97
+    # what a correction over fifty claims looks at
+    p = np.array([min(one_sided_p(row, 0)) for row in rows])
+    assert np.mean(p < 0.0005) <= 0.0025
+
+
+def test_an_interval_over_seeds_alone_misses_what_the_test_examples_share():
+    rng = np.random.default_rng(0)
+    studies = 3 * rng.standard_normal((1000, 1)) + rng.standard_normal((1000, 3))
+    rows = [mean_interval(values) for values in studies]
+    assert np.mean([row["low"] < 0 < row["high"] for row in rows]) < 0.75
+
+
+def test_one_sided_tests_are_scipys_where_seeds_alone_count():
+    values = RNG.standard_normal(5)
+    row = combined_interval(values, np.zeros(5))
+    for p, side in zip(one_sided_p(row, 0.3), ("greater", "less"), strict=True):
+        assert p == pytest.approx(stats.ttest_1samp(values, 0.3, alternative=side).pvalue)
+    same = combined_interval([1.0, 1.0, 1.0], np.zeros(3))
+    assert [one_sided_p(same, bound) for bound in (0, 1, 2)] == [(0, 1), (0.5, 0.5), (1, 0)]
+    assert all(map(math.isnan, one_sided_p(combined_interval([1.0], [0.1]), 0)))
+
+
+def test_paired_tests_and_summaries_count_the_test_examples_where_their_errors_stand():
+    table = runs().assign(score_sem=0.3)
+    row = paired_tests(table, "score", "a", True).iloc[0]
+    wide = table.pivot(index="seed", columns="method", values="score")
+    expected = combined_interval((wide["a"] - wide["b"]).to_numpy(), np.full(5, 0.3 * 2**0.5))
+    assert (row["low"], row["high"]) == pytest.approx((expected["low"], expected["high"]))
+    assert row["p"] == pytest.approx(2 * min(one_sided_p(expected, 0)))
+    summary = summary_table(table, ["method"], ["score"])
+    of_a = combined_interval(wide["a"].to_numpy(), np.full(5, 0.3))
+    assert summary["high"][0] == pytest.approx(of_a["high"])
 
 
 def test_the_bootstrap_of_a_mean_is_close_to_the_normal_interval():
@@ -106,9 +177,9 @@ def test_the_summary_has_one_row_per_group_and_metric():
         (m, k) for m in "abc" for k in ("score", "other")
     ]
     first = mean_interval(table.loc[table["method"] == "a", "score"])
-    assert summary.iloc[0][["mean", "low", "high", "seeds"]].to_dict() == {
-        key: first[key] for key in ("mean", "low", "high", "seeds")
-    }
+    assert summary.iloc[0][["mean", "low", "high", "seeds"]].to_dict() == pytest.approx(
+        {key: first[key] for key in ("mean", "low", "high", "seeds")}
+    )
 
 
 def test_a_seed_without_a_number_blanks_its_cell_and_says_so():
@@ -124,6 +195,8 @@ def test_a_seed_without_a_number_blanks_its_cell_and_says_so():
     [
         (lambda: mean_interval([]), "one at least"),
         (lambda: mean_interval([1.0, math.nan]), "NaN"),
+        (lambda: combined_interval([1.0, 2.0], [0.1]), "one error ≥ 0 a seed"),
+        (lambda: combined_interval([1.0, 2.0], [0.1, -1]), "one error ≥ 0 a seed"),
         (lambda: bootstrap_interval(np.ones(19), generator()), "N ≥ 20"),
         (lambda: bootstrap_interval(np.ones(30), generator(), np.ones(29)), "must match"),
         (lambda: holm([0.5, 1.1]), r"numbers in \[0, 1\]"),

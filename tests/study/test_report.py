@@ -52,6 +52,20 @@ def test_a_summary_has_the_t_interval_of_three_seeds_and_gaps_where_there_is_not
     assert table.loc["a", "kl"] == ""
 
 
+def test_a_summary_combines_seeds_and_test_examples_and_keeps_the_order_of_the_rows():
+    rows = RUNS.assign(nll_sem=2.0, gamma=[0.9] * 3 + [None] * 3)[::-1]
+    table = summarise(rows, ["method", "gamma"], ["nll"])
+    assert table["method"].tolist() == ["b", "a"]  # b has no γ
+    assert table["nll"].tolist() == ["5 ± 3.9", "2 ± 4.3"]  # 1.960 · 2; 2.06 · √(1/3 + 4)
+
+
+def test_information_at_its_cap_is_printed_as_a_bound():
+    rows = RUNS.assign(kl_cap=5.886, nll_cap=[2.03] * 3 + [9] * 3)
+    table = summarise(rows, ["method"], ["nll", "kl"])
+    assert table["nll"].tolist() == ["≥ 1.9 (cap)", "5 ± 0"]
+    assert table["kl"].tolist() == ["", "2 ± 2.5"]
+
+
 def test_one_seed_has_no_interval():
     assert summarise(RUNS[RUNS["seed"] == 0], ["method"], ["nll"])["nll"].tolist() == ["1", "5"]
 
