@@ -73,7 +73,7 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     for name in (*OF_STUDY, *OF_TRIALS):
         datasets += [*tables[name].get("dataset", ())]
     tables["controls"] = pd.DataFrame(
-        data_floors(load_dataset(name), params.model.code_dim, params.evaluate)
+        data_floors(load_dataset(name), params.model, params.evaluate)
         for name in dict.fromkeys(datasets)
     )
     return tables
