@@ -105,11 +105,12 @@ class Simulated:
             if isinstance(truth, str) or name in ("gamma", "lambda", "log_snr", "sigma_1"):
                 table[name] = truth
                 continue
-            of_test = 0.5 * self.scale * self.rng.standard_normal((self.size[0], 1))
+            known = name not in ("aggregate_std", "error")  # of these seeds alone are sampled
+            of_test = 0.5 * self.scale * known * self.rng.standard_normal((self.size[0], 1))
             table[name] = (
                 truth + of_test + self.scale * self.rng.standard_normal(self.size)
             ).ravel()
-            table[f"{name}_sem"] = 0.5 * self.scale
+            table[f"{name}_sem"] = 0.5 * self.scale * known
         return table
 
 
@@ -220,7 +221,7 @@ def _inversion(undo, ode):
         )
         rows["error"] = 10 ** rows["error"]
         for _, study in rows.groupby("dataset"):
-            found += hypothesis("H7", inversion=study.drop(columns="error_sem"))
+            found += hypothesis("H7", inversion=study)
         return found
 
     return claims
@@ -286,7 +287,7 @@ def test_a_page_of_claims_at_their_bounds_is_wrong_in_at_most_7_of_100_studies(s
 def test_equal_methods_win_and_lose_in_at_most_7_of_100_tables():
     rng, found = np.random.default_rng(0), []
     names = ["paramrel", "vae", "ae", "bfn"]
-    for _ in range(300):
+    for _ in range(200):
         rows = pd.DataFrame({"method": np.repeat(names, 3), "seed": [0, 1, 2] * 4})
         for measure in ("a", "b"):
             of_test = np.repeat(rng.standard_normal(4), 3)
