@@ -69,7 +69,7 @@ def test_the_validation_split_decides_and_the_test_split_has_no_say(monkeypatch)
         part = getattr(data, name)
         wrong = replace(data, **{name: replace(part, labels=(part.labels + 1) % 10)})
         found[name] = rival_measures(RUN, wrong, PARAMS)["validation_accuracy"]
-    assert found["test"] > 0.8 and found["validation"] < 0.1
+    assert found["test"] > 0.8 and found["validation"] < 0.2  # chance is 0.1
 
 
 @pytest.mark.parametrize("spread", [0.5, 2.0])
