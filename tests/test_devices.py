@@ -179,10 +179,11 @@ def of_images(run, x):
     def noise():
         return draw_noise(model, len(x), model.generator(1))
 
+    own = "prior" if model.method.sampler == "learned" else None
     tasks = {
         "bound": lambda: vars(nll_bound(model, x, num_times=2, generator=model.generator(0))),
-        "sample": lambda: sample(model, 3, 2),
-        "solver": lambda: sample(model, 3, 2, solver="bfn_solver"),
+        "sample": lambda: sample(model, 3, 2, code=own),
+        "solver": lambda: sample(model, 3, 2, code=own, solver="bfn_solver"),
         "interpolate": lambda: interpolate(model, x, x.flip(0), 3, 2),
     }
     if model.method.no_bound:

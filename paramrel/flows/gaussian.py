@@ -184,12 +184,15 @@ class GaussianFlow(BayesianFlow):
     def likelihood(self, raw: Tensor) -> Normal:
         """p_O with raw (*x.shape, 2) as mean and log-scale of x, for a decoder without θ.
 
-        The scale lies between that of θ₁ and 1: a density of values that were rounded, which
-        images are, could otherwise be as high as one likes.
+        All variables of an example share one scale, the mean of theirs (as in σ-VAEs, Rybkin et
+        al. 2021, arXiv 2006.13202): by one each, those that never change would outweigh the others.
+        It lies between that of θ₁ and 1, for a density of values that were rounded, which images
+        are, could otherwise be as high as one likes.
         """
         mean, log_scale = raw.float().unbind(-1)
-        log_scale = clamp(log_scale, math.log(self.final_scale), 0)
-        return Normal(mean, log_scale.exp(), validate_args=False)
+        shared = log_scale.flatten(1).mean(1)
+        scale = clamp(shared, math.log(self.final_scale), 0).exp()
+        return Normal(mean, spread(scale, mean).expand_as(mean), validate_args=False)
 
     def variables(self, x: Tensor) -> tuple[int, ...]:
         """The shape (B, ...) of the variables in x."""

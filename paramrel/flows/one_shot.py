@@ -15,7 +15,7 @@ class OneShotFlow(Flow):
     It takes kind of data, likelihood and prior from a Bayesian flow: `OneShotFlow(
     CategoricalFlow(2))`, `OneShotFlow(DiscretizedFlow(16))`, `OneShotFlow(GaussianFlow(0.1))`.
     The raw network output is read as logits; as mean and log-scale of the discretized normal
-    distribution; as mean and log-scale of a normal distribution no sharper than σ₁.
+    distribution; as mean and log-scale of a normal distribution of one scale, no sharper than σ₁.
 
     -ln p_O(x) stands in the transmission loss, whole at every t, and the reconstruction loss is
     zero: their sum counts it once, and training needs no special case.

@@ -101,7 +101,12 @@ METHODS = {
         "bayesian", "theta", "later", "mutual_information", "self", "code of a later time s ≥ t"
     ),
     "paramrel_same": Method(
-        "bayesian", "theta", "same", "mutual_information", "self", "code of the decoder's own time"
+        "bayesian",
+        "theta",
+        "same",
+        "mutual_information",
+        "self",
+        "code and decoder at the same time t",
     ),
     "paramrel_clean": Method(
         "bayesian", "theta", "clean", "mutual_information", "prior", "code of the last time s = 1"

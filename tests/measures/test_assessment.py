@@ -70,7 +70,7 @@ def test_a_deterministic_code_has_a_coding_rate_and_no_information(digits):
 
 
 def test_samples_are_compared_between_a_floor_and_a_ceiling(judges, digits):
-    table = fidelity_table(make_run(), references(digits, judges, QUALITY), QUALITY)
+    table = fidelity_table(make_run(), digits, references(digits, judges, QUALITY), QUALITY)
     assert list(table["code"]) == ["self", "self", "prior", "prior"]
     assert set(table["metric"]) == {"fd[classifier]@360", "fd[self_supervised]@360"}
     assert (table["frechet_floor"] < table["frechet_ceiling"]).all()
@@ -88,7 +88,7 @@ def test_a_run_is_assessed_in_every_way_that_its_method_admits(judges, digits, m
     assert list(tables) == [
         "samples", "information", "probes", "few labels", "log SNR", "reconstruction", "paths"
     ]  # fmt: skip
-    assert set(tables["samples"]["code"]) == {"prior"}
+    assert set(tables["samples"]["code"]) == {"learned"}
     assert all(len(table) for table in tables.values())
 
 

@@ -45,7 +45,7 @@ def test_what_is_measured_of_a_run_is_what_its_method_has(table):
     of = table.groupby("method")["of"].unique().map(set)
     assert of["bfn"] == {"samples, self", "model"}
     assert of["paramrel"] == {"code", "samples, self", "samples, prior", "model"}
-    assert of["ae"] == {"code", "samples, prior", "model"}
+    assert of["ae"] == {"code", "samples, learned", "model"}
 
 
 def test_controls_are_probed_once_a_data_set_and_the_random_encoder_once_a_seed(table):
@@ -53,7 +53,9 @@ def test_controls_are_probed_once_a_data_set_and_the_random_encoder_once_a_seed(
     assert controls["of"].tolist() == ["pixels", "pca_4", "random_encoder", "random_encoder"]
     assert controls["seed"].fillna(-1).tolist() == [-1, -1, 0, 1]
     trained = table[table["method"] != ""]
-    assert set(trained["of"]) == {"code", "samples, self", "samples, prior", "model"}
+    assert set(trained["of"]) == {
+        "code", "samples, self", "samples, prior", "samples, learned", "model"
+    }  # fmt: skip
 
 
 def test_the_ends_of_a_measure_of_samples_are_the_same_for_all_runs(table):
@@ -94,7 +96,8 @@ def test_a_bound_that_a_method_has_not_is_a_stated_nan(table):
 
 def test_probes_are_repeated_over_time_for_the_methods_asked_for_that_ran(runs, digits):
     curves = known_when(runs, digits, QUALITY)
-    assert set(curves["method"]) == {"paramrel"} and len(curves) == 2 * 4
+    assert set(curves["method"]) == {"paramrel"} and len(curves) == 2 * 2 * 3
+    assert set(curves["representation"]) == {"code", "θ", "random encoder"}
     assert isinstance(figures.known_when(curves), Figure)
 
 
