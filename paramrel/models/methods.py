@@ -21,7 +21,7 @@ Sampler = Literal["self", "prior", "learned"]
 
 @dataclass(frozen=True)
 class Method:
-    """One choice of each kind; lambda_ and beta are None where those of params.model count.
+    """One choice of each kind; gamma, lambda_ and beta are None where those of params.model count.
 
     flow: how the parameters θ_t that the decoder sees are made from x.
     code: what the encoder looks at: the parameters θ_s; the `mean` image under θ_s, which does not
@@ -42,6 +42,7 @@ class Method:
     regularizer: RegularizerName
     sampler: Sampler
     summary: str
+    gamma: float | None = None
     lambda_: float | None = None
     beta: float | None = None
 
@@ -84,15 +85,30 @@ METHODS = {
     "diffae": Method(
         "diffusion", "x", "clean", "none", "learned", "diffusion told a deterministic code of x"
     ),
-    # λ = 0.1, ζ = 1 of the published tables (Wang et al. 2023, arXiv 2306.08757)
+    # γ = ζ = 1, λ = 0.1 of the published tables (Wang et al. 2023, arXiv 2306.08757): the loss of a
+    # diffusion, |ε − ε̂|², is no nats, and a rate beside it, or a larger λ, kills the code
     "infodiffusion": Method(
         "diffusion", "x", "clean", "mmd", "prior", "DiffAE, its code matched", lambda_=0.1
     ),
     "infodiffusion_stochastic": Method(
-        "diffusion", "x", "clean", "mutual_information", "prior", "diffusion told a noisy code of x"
+        "diffusion",
+        "x",
+        "clean",
+        "mutual_information",
+        "prior",
+        "diffusion told a noisy code of x",
+        gamma=1.0,
+        lambda_=0.1,
     ),
     "ddpm_theta": Method(
-        "diffusion", "theta", "later", "mutual_information", "self", "ParamReL on a diffusion"
+        "diffusion",
+        "theta",
+        "later",
+        "mutual_information",
+        "self",
+        "ParamReL on a diffusion",
+        gamma=1.0,
+        lambda_=0.1,
     ),
     "bfn": Method(
         "bayesian", "none", "clean", "none", "self", "plain Bayesian Flow Network, no code"

@@ -89,12 +89,13 @@ def _off_diagonal(matrix: Tensor) -> Tensor:
 def method_weights(method: Method, params: ModelParams) -> tuple[float, float]:
     """Return the weights of the rate and of the divergence in the objective of a method."""
     beta = params.beta if method.beta is None else method.beta
+    gamma = params.gamma if method.gamma is None else method.gamma
     lambda_ = params.lambda_ if method.lambda_ is None else method.lambda_
     return {
         "none": (0.0, 0.0),
         "kl": (beta, 0.0),
         "mmd": (0.0, lambda_),
-        "mutual_information": objective_weights(params.gamma, lambda_),
+        "mutual_information": objective_weights(gamma, lambda_),
     }[method.regularizer]
 
 
