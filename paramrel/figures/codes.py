@@ -24,7 +24,7 @@ def known_when(curves: pd.DataFrame) -> Figure:
         return _nothing("no run of the methods of quality.known_when")
     names = curves["representation"].replace({"θ": "θ_t"})
     lines = curves.assign(line=curves["method"].where(names == "code", names))
-    figure, axes = plt.subplots(1, len(SCORES), figsize=(9, 3.4), layout="constrained")
+    figure, axes = plt.subplots(1, len(SCORES), figsize=(7, 2.6), layout="constrained")
     for axis, (score, name) in zip(axes, SCORES.items(), strict=True):
         sns.lineplot(
             lines, x="log_snr", y=score, hue="line", style="line", ax=axis,
