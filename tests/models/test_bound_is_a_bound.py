@@ -46,7 +46,7 @@ def total(model, kind):
 @pytest.mark.parametrize("kind", OUTCOMES)
 @pytest.mark.parametrize("method", BOUNDED)
 def test_no_bound_is_lower_than_what_it_bounds(method, kind):
-    tight = 0.001 if METHODS[method].flow == "diffusion" else 0.1  # its loss weighs times otherwise
+    tight = 1e-6 if METHODS[method].flow == "diffusion" else 0.1  # it trains for no bound
     assert tight < total(trained(method, kind), kind) < 1.02  # of so many draws
 
 

@@ -102,13 +102,13 @@ def test_the_grid_of_code_times_has_each_method_at_full_length_too(tmp_path, ste
         update={"train": TINY.train.model_copy(update={"steps": 3}), "model": ModelParams()}
     )
     cells = grid_cells("code_time", short)
-    assert [cell.train.steps for cell in cells.values()] == 4 * [10] + 2 * [3]
+    assert [cell.train.steps for cell in cells.values()] == 5 * [10] + 3 * [3]
     train_all(cells, short, tmp_path)
     steps.clear()
     found = long_runs(short.code_time, short, folder=str(tmp_path))
     assert steps == []
-    assert [run.method for run, _ in found] == ["paramrel_same", "paramrel"]
-    assert [history["step"].iloc[-1] for _, history in found] == [3, 3]
+    assert [run.method for run, _ in found] == ["paramrel_same", "paramrel", "bfn"]
+    assert [history["step"].iloc[-1] for _, history in found] == [3, 3, 3]
 
 
 def test_an_interrupted_grid_repeats_no_training(cache, steps, monkeypatch, tmp_path):

@@ -77,7 +77,7 @@ def test_every_grid_of_params_has_cells_of_its_own():
     assert GRIDS == (
         "ablation", "code_time", "trials.rivals", "trials.kernels", "trials.attention"
     )  # fmt: skip
-    assert [len(grid_cells(name, TINY)) for name in GRIDS] == [2, 6, 4, 2, 2]
+    assert [len(grid_cells(name, TINY)) for name in GRIDS] == [2, 8, 4, 2, 2]
 
 
 def test_what_else_is_measured_stands_behind_what_is_always_measured():
