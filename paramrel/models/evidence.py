@@ -1,0 +1,135 @@
+"""Evidence, a time for every variable: which are seen in training, and what times they have.
+
+A variable's time is 0 where it is hidden, 1 where its value is known, and between them where it was
+measured with noise. `seen` are booleans of the shape of the data, (B, ...), a dict for records.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from paramrel.data import Variables
+from paramrel.data.fields import Data, each, leaves
+
+LEAST, MOST = 0.25, 0.75  # of the length of an image's side, in a hidden side or rectangle
+ALL_SEEN = 0.25  # of the examples
+
+
+class Patterns(Protocol):
+    """A distribution of what is seen of examples of some shape."""
+
+    def draw(self, number: int, generator: Generator | None, device: torch.device) -> Data:
+        """Return booleans (number, ...), of each field of a record."""
+
+
+@dataclass(frozen=True)
+class ImagePatterns:
+    """Of an image (C, H, W) a fourth each: all is seen; pixels are hidden at random, at a rate that
+    is uniform; a side is hidden, ¼ to ¾ of the image; a rectangle is, of ¼ to ¾ of each side.
+
+    All channels of a pixel are seen, or none.
+    """
+
+    shape: tuple[int, int, int]
+
+    def draw(self, number: int, generator: Generator | None, device: torch.device) -> Tensor:
+        channels, height, width = self.shape
+        uniform = partial(torch.rand, generator=generator, device=device)
+        rows = _spans(height, uniform(number, 1), uniform(number, 1), device)[:, :, None]
+        columns = _spans(width, uniform(number, 1), uniform(number, 1), device)[:, None, :]
+        start = (uniform(number, 1) < 0.5).float()  # a span at either end is a side
+        upright = uniform(number, 1, 1) < 0.5
+        sides = (
+            _spans(size, uniform(number, 1), start, device).unsqueeze(axis)
+            for size, axis in ((height, 2), (width, 1))
+        )
+        hidden = torch.stack(
+            [
+                torch.zeros(number, height, width, dtype=torch.bool, device=device),
+                uniform(number, height, width) < uniform(number, 1, 1),
+                torch.where(upright, *sides),
+                rows & columns,
+            ]
+        )
+        kind = (len(hidden) * uniform(number)).long()
+        seen = ~hidden[kind, torch.arange(number, device=device)]
+        return seen.unsqueeze(1).expand(number, channels, height, width)
+
+
+@dataclass(frozen=True)
+class VectorPatterns:
+    """Entries of a vector or of a sequence are hidden at random, at a rate that is uniform; of a
+    fourth of the examples none."""
+
+    shape: tuple[int, ...]
+
+    def draw(self, number: int, generator: Generator | None, device: torch.device) -> Tensor:
+        return _entries(number, self.shape, generator, device)
+
+
+@dataclass(frozen=True)
+class RecordPatterns:
+    """Whole fields are hidden at random, at a rate that is uniform; in a fourth of records none."""
+
+    shapes: dict[str, tuple[int, ...]]
+
+    def draw(
+        self, number: int, generator: Generator | None, device: torch.device
+    ) -> dict[str, Tensor]:
+        seen = _entries(number, (len(self.shapes),), generator, device).unbind(1)
+        return {
+            name: of_field.view(-1, *[1] * len(shape)).expand(number, *shape)
+            for of_field, (name, shape) in zip(seen, self.shapes.items(), strict=True)
+        }
+
+
+def patterns_of(variables: Variables) -> Patterns:
+    """Return the patterns for data of these variables: of records, images, or any other shape."""
+    shape = each(lambda variable: tuple(variable.shape), variables)
+    if isinstance(shape, dict):
+        return RecordPatterns(shape)
+    return ImagePatterns(shape) if len(shape) == 3 else VectorPatterns(shape)
+
+
+def _entries(
+    number: int, shape: tuple[int, ...], generator: Generator | None, device: torch.device
+) -> Tensor:
+    uniform = partial(torch.rand, generator=generator, device=device)
+    ones = [1] * len(shape)
+    seen = uniform(number, *shape) >= uniform(number, *ones)
+    return seen | (uniform(number, *ones) < ALL_SEEN)
+
+
+def _spans(size: int, length: Tensor, start: Tensor, device: torch.device) -> Tensor:
+    """Places of a line in spans of ¼ to ¾ of it, whose length and start are uniform: (B, size)."""
+    length = LEAST + (MOST - LEAST) * length
+    start = start * (1 - length)
+    places = (torch.arange(size, device=device) + 0.5) / size
+    return (start <= places) & (places < start + length)
+
+
+def evidence(seen: Data, known: Tensor, others: Tensor) -> Data:
+    """Return every variable's time, (B, ...): `known` where it is seen, else `others`, (B,) each."""
+
+    def of_field(seen: Tensor) -> Tensor:
+        times = (t.view(-1, *[1] * (seen.ndim - 1)) for t in (known, others))
+        return torch.where(seen, *times)
+
+    return each(of_field, seen)
+
+
+def least_time(t: Data) -> Tensor:
+    """Return the time (B,) of what is known least, of all fields."""
+    return torch.stack([_rows(part).amin(1) for part in leaves(t)]).amin(0)
+
+
+def greatest_time(t: Data) -> Tensor:
+    """Return the time (B,) of what is known best, of all fields."""
+    return torch.stack([_rows(part).amax(1) for part in leaves(t)]).amax(0)
+
+
+def _rows(t: Tensor) -> Tensor:
+    return t.reshape(len(t), -1)
