@@ -248,8 +248,10 @@ class CategoricalFlow(BayesianFlow):
         """-ln p_O(x|θ₁), nats per example (B,); the cross-entropy for soft labels."""
         label = self._one_hot(x, out)
         checks.check_where(where, label.shape[:-1])
-        impossible = label == 0  # its logit may be -inf
-        return -sum_over_data((label * out.logits.masked_fill(impossible, 0)).sum(-1), where)
+        ignored = label == 0  # its logit may be -inf
+        if where is not None:
+            ignored = ignored | ~where.unsqueeze(-1)
+        return -sum_over_data(label * out.logits.masked_fill(ignored, 0))
 
     def nll(self, x: Tensor, out: Categorical, where: Tensor | None = None) -> Tensor:
         """-ln p_O(x), nats (B,)."""

@@ -112,7 +112,10 @@ def _spans(size: int, length: Tensor, start: Tensor, device: torch.device) -> Te
 
 
 def evidence(seen: Data, known: Tensor, others: Tensor) -> Data:
-    """Return every variable's time, (B, ...): `known` where it is seen, else `others`, (B,) each."""
+    """Return the times (B, ...) of variables: `known` where one is seen, else `others`.
+
+    known, others: (B,).
+    """
 
     def of_field(seen: Tensor) -> Tensor:
         times = (t.view(-1, *[1] * (seen.ndim - 1)) for t in (known, others))

@@ -11,6 +11,7 @@ from paramrel.figures.images import draws_by_label
 from paramrel.measures.completion import completion_table
 from paramrel.measures.config import EvaluateParams, GenerateParams
 from paramrel.metrics.extractors import train_classifier
+from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.runs.run import Run
@@ -26,7 +27,12 @@ def untrained(method, data=MIXED):
     return build_model(method, data.variables, ModelParams(code_dim=4, mlp_width=16)).eval()
 
 
-@pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_clean"])
+EVIDENCE = ["bfn_evidence", "paramrel_evidence", "paramrel_mean_evidence"]
+
+
+@pytest.mark.parametrize(
+    "method", ["bfn", "paramrel", "paramrel_same", "paramrel_clean", *EVIDENCE]
+)
 def test_known_fields_come_back_as_they_are_and_the_others_are_drawn(method):
     once, again = (
         complete(untrained(method), KNOWN, 3, Generator().manual_seed(0)) for _ in range(2)
@@ -51,6 +57,59 @@ def test_known_fields_come_back_as_they_are_and_the_others_are_drawn(method):
 def test_what_cannot_be_completed_is_refused_with_the_reason(method, data, known, message):
     with pytest.raises(ValueError, match=message):
         complete(untrained(method, load_dataset(data)), known, 2, Generator())
+
+
+@pytest.mark.parametrize("method", ["bfn", "paramrel", *EVIDENCE])
+@pytest.mark.parametrize("dataset", ["digits", "digits_continuous"])
+def test_seen_pixels_come_back_as_they_are_and_hidden_ones_are_not_looked_at(method, dataset):
+    model, x = untrained(method, load_dataset(dataset)), load_dataset(dataset).test.x[:4]
+    seen = torch.rand(x.shape, generator=Generator().manual_seed(0)) < 0.5
+    other = torch.where(seen, x, x.roll(1, 0))
+    drawn, again = (complete(model, of, 3, model.generator(0), seen) for of in (x, other))
+    assert torch.equal(drawn[seen], x[seen]) and torch.equal(drawn, again)
+    assert drawn.dtype == x.dtype and not torch.equal(drawn, x)
+
+
+@pytest.mark.parametrize("method", ["bfn", *EVIDENCE])
+@pytest.mark.parametrize("dataset", ["digits", "digits_mixed"])
+def test_what_is_known_stays_at_one_and_the_rest_runs_from_zero(method, dataset, monkeypatch):
+    data = load_dataset(dataset)
+    model, told, decode = untrained(method, data), [], FlowAutoencoder.output_distribution
+
+    def watched(self, theta, z, t, s):
+        told.append((theta, t))
+        return decode(self, theta, z, t, s)
+
+    monkeypatch.setattr(FlowAutoencoder, "output_distribution", watched)
+    seen = None
+    if dataset == "digits":
+        seen = torch.arange(8).expand(4, 1, 8, 8) < 4
+        complete(model, data.test.x[:4], 4, model.generator(0), seen)
+        parts = [(theta, t, seen) for theta, t in told]
+    else:
+        complete(model, {"label": data.test.x["label"][:4]}, 4, model.generator(0))
+        ones = torch.ones(4, dtype=torch.bool)
+        parts = [(theta["label"], t if method == "bfn" else t["label"], ones) for theta, t in told]
+        if method != "bfn":
+            pixels = [t["pixels"] for _, t in told]
+            assert [(t.min(), t.max()) for t in pixels] == [(i / 4, i / 4) for i in range(5)]
+    certain = parts[0][0].logits[parts[0][2]]
+    for i, (theta, t, seen) in enumerate(parts):
+        assert torch.equal(theta.logits[seen], certain)
+        if method == "bfn":
+            assert t.tolist() == [i / 4] * 4
+        else:
+            assert (t[seen] == 1).all() and (t[~seen] == i / 4).all()
+
+
+def test_masks_that_do_not_fit_are_refused():
+    x = load_dataset("digits").test.x[:4]
+    model = untrained("bfn_evidence", load_dataset("digits"))
+    for seen in (torch.ones(4, 1, 8, 8), torch.ones(4, 8, 8, dtype=torch.bool)):
+        with pytest.raises(ValueError, match="where has"):
+            complete(model, x, 2, seen=seen)
+    with pytest.raises(ValueError, match="leave out seen"):
+        complete(untrained("bfn_evidence"), KNOWN, 2, seen=x == x)
 
 
 def test_the_likeliest_label_is_that_of_the_least_bound(monkeypatch):
