@@ -4,6 +4,7 @@ A variable's time is 0 where it is hidden, 1 where its value is known, and betwe
 measured with noise. `seen` are booleans of the shape of the data, (B, ...), a dict for records.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -61,25 +62,25 @@ class ImagePatterns:
 
 @dataclass(frozen=True)
 class VectorPatterns:
-    """Entries of a vector or of a sequence are hidden at random, at a rate that is uniform; of a
-    fourth of the examples none."""
+    """Random entries of a vector or of a sequence are hidden, of a fourth of the examples none."""
 
     shape: tuple[int, ...]
 
     def draw(self, number: int, generator: Generator | None, device: torch.device) -> Tensor:
-        return _entries(number, self.shape, generator, device)
+        size = math.prod(self.shape)
+        return _some_of(size, number, generator, device).view(number, *self.shape)
 
 
 @dataclass(frozen=True)
 class RecordPatterns:
-    """Whole fields are hidden at random, at a rate that is uniform; in a fourth of records none."""
+    """Random fields of a record are hidden as wholes, of a fourth of the records none."""
 
     shapes: dict[str, tuple[int, ...]]
 
     def draw(
         self, number: int, generator: Generator | None, device: torch.device
     ) -> dict[str, Tensor]:
-        seen = _entries(number, (len(self.shapes),), generator, device).unbind(1)
+        seen = _some_of(len(self.shapes), number, generator, device).unbind(1)
         return {
             name: of_field.view(-1, *[1] * len(shape)).expand(number, *shape)
             for of_field, (name, shape) in zip(seen, self.shapes.items(), strict=True)
@@ -94,13 +95,15 @@ def patterns_of(variables: Variables) -> Patterns:
     return ImagePatterns(shape) if len(shape) == 3 else VectorPatterns(shape)
 
 
-def _entries(
-    number: int, shape: tuple[int, ...], generator: Generator | None, device: torch.device
-) -> Tensor:
+def _some_of(size: int, number: int, generator: Generator | None, device: torch.device) -> Tensor:
+    """Which of `size` are seen, (number, size): all in a fourth, else any number of 1 to size - 1.
+
+    A single one is hidden in the others.
+    """
     uniform = partial(torch.rand, generator=generator, device=device)
-    ones = [1] * len(shape)
-    seen = uniform(number, *shape) >= uniform(number, *ones)
-    return seen | (uniform(number, *ones) < ALL_SEEN)
+    hidden = 1 + ((size - 1) * uniform(number, 1)).long()
+    rank = uniform(number, size).argsort(1).argsort(1)
+    return (rank >= hidden) | (uniform(number, 1) < ALL_SEEN)
 
 
 def _spans(size: int, length: Tensor, start: Tensor, device: torch.device) -> Tensor:

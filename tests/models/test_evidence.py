@@ -1,11 +1,17 @@
 """What is hidden in training, and what a model that is told so makes of it."""
 
+from itertools import product
+
 import pytest
 import torch
 
 from paramrel.data import load_dataset
 from paramrel.data.dataset import Variable
 from paramrel.data.fields import each, leaves
+from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.bounds import conditional_bound, nll_bound
+from paramrel.models.build import build_model
+from paramrel.models.config import ModelParams
 from paramrel.models.evidence import (
     ImagePatterns,
     RecordPatterns,
@@ -15,6 +21,8 @@ from paramrel.models.evidence import (
     least_time,
     patterns_of,
 )
+from paramrel.models.methods import METHODS
+from paramrel.solvers import exact_predictor
 
 CPU = torch.device("cpu")
 
@@ -84,16 +92,19 @@ def test_images_show_each_pattern_in_a_fourth_of_the_examples():
     assert all(0.05 < edge.float().mean() < 0.09 for edge in edges)  # ¼ · ¼ and rare pixels
 
 
-def test_entries_and_fields_are_hidden_at_a_uniform_rate_in_three_fourths():
-    seen = VectorPatterns((4,)).draw(40_000, seeded(), CPU)
-    number = seen.sum(1).bincount(minlength=5) / 40_000
-    expected = torch.tensor([0.15, 0.15, 0.15, 0.15, 0.15 + 0.25])  # ¾ · 1/5
+def test_any_number_of_entries_and_of_fields_is_hidden_in_three_fourths():
+    seen = VectorPatterns((2, 2)).draw(40_000, seeded(), CPU)
+    number = seen.flatten(1).sum(1).bincount(minlength=5) / 40_000
+    expected = torch.tensor([0, 0.25, 0.25, 0.25, 0.25])
     torch.testing.assert_close(number, expected, rtol=0, atol=0.01)
     fields = RecordPatterns({"a": (2, 2), "b": (), "c": (3,)}).draw(40_000, seeded(), CPU)
-    whole = {name: part.reshape(40_000, -1).float().mean(1) for name, part in fields.items()}
-    for share in whole.values():
+    shares = [part.reshape(40_000, -1).float().mean(1) for part in fields.values()]
+    for share in shares:
         assert set(share.tolist()) == {0.0, 1.0}
         assert share.mean().item() == pytest.approx(0.625, abs=0.01)  # ¾ · ½ + ¼
+    assert set(sum(shares).tolist()) == {1.0, 2.0, 3.0}
+    single = VectorPatterns(()).draw(40_000, seeded(), CPU)
+    assert single.float().mean().item() == pytest.approx(0.25, abs=0.01)
 
 
 def test_times_of_evidence_and_the_times_of_what_is_known_least_and_best():
@@ -105,3 +116,185 @@ def test_times_of_evidence_and_the_times_of_what_is_known_least_and_best():
     torch.testing.assert_close(greatest_time(t), torch.tensor([0.9, 0.8]))
     shared = torch.tensor([0.1, 0.7])
     assert torch.equal(least_time(shared), shared) and torch.equal(greatest_time(shared), shared)
+
+
+# --- models of partial evidence --------------------------------------------------------------
+
+PARTIAL = [name for name, method in METHODS.items() if method.evidence == "partial"]
+PARAMS = ModelParams(channels=(8, 16), embedding=16, mlp_width=32, code_dim=4)
+
+
+def model_and_x(method, dataset="digits", number=64):
+    """An untrained model whose layers that start at zero are open, and a batch of examples."""
+    data = load_dataset(dataset)
+    torch.manual_seed(0)
+    model = build_model(method, data.variables, PARAMS)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.1)
+    return model.eval(), data.train.x[:number]
+
+
+def watch(monkeypatch, *names):
+    """The arguments of each call of methods of the model."""
+    calls = {name: [] for name in names}
+
+    def watched(name, method):
+        def call(self, *arguments):
+            calls[name].append(arguments)
+            return method(self, *arguments)
+
+        return call
+
+    for name in names:
+        method = getattr(FlowAutoencoder, name)
+        monkeypatch.setattr(FlowAutoencoder, name, watched(name, method))
+    return calls
+
+
+def flat(t):
+    """Times of all variables of all fields, (B, D)."""
+    return torch.cat([part.reshape(len(part), -1) for part in leaves(t)], 1)
+
+
+@pytest.mark.parametrize("dataset", ["digits", "digits_mixed"])
+def test_half_of_a_batch_has_shared_times_and_of_the_rest_some_variables_are_known(
+    dataset, monkeypatch
+):
+    model, x = model_and_x("paramrel_evidence", dataset, 800)
+    calls = watch(monkeypatch, "output_distribution", "encode_theta")
+    model(x, seeded())
+    (_, _, t, s), (_, code) = calls["output_distribution"][0], calls["encode_theta"][0]
+    t, s = flat(t), flat(s)
+    assert torch.equal(s, flat(code))
+    low, high = t.amin(1), t.amax(1)
+    assert torch.equal(low[::2], high[::2])  # which are spread as evenly as times without evidence
+    even = low[::2].sort().values
+    assert even.diff().max() < 1.01 / 400 and even[0] < 1 / 400
+    rest = (high > low)[1::2]
+    assert 0.6 < rest.float().mean() < 0.85  # ¾, for a fourth hides nothing
+    known, unknown, read = high[1::2][rest], low[1::2][rest], s[1::2][rest]
+    shown = (t > low[:, None])[1::2][rest]
+    assert ((t == low[:, None]) | (t == high[:, None])).all()
+    assert (known == 1).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    # the code reads what is seen, at a later time than θ_t's; or, in a tenth, θ_t itself
+    same = (read == t[1::2][rest]).all(1)
+    assert same.float().mean().item() == pytest.approx(PARAMS.same_time_share, abs=0.05)
+    assert (read[~same][~shown[~same]] == 0).all()
+    assert (read[~same] >= unknown[~same, None])[shown[~same]].all()
+
+
+@pytest.mark.parametrize("dataset", ["digits", "digits_continuous", "digits_mixed"])
+@pytest.mark.parametrize("method", PARTIAL)
+def test_a_batch_in_two_parts_has_the_loss_of_the_whole(method, dataset):
+    model, x = model_and_x(method, dataset)
+    parts = [model(x, seeded(), rows) for rows in (slice(0, 32), slice(32, 64))]
+    for term in ("data", "rate"):
+        mean = sum(getattr(part, term) for part in parts) / 2
+        torch.testing.assert_close(mean, getattr(model(x, seeded()), term))
+
+
+def test_where_nothing_is_hidden_the_loss_is_that_of_shared_times(monkeypatch):
+    """And where something is, the outputs of what is seen have no gradient."""
+    model, x = model_and_x("bfn_evidence")
+    seen = torch.ones(64, 1, 8, 8, dtype=torch.bool)
+    monkeypatch.setattr(ImagePatterns, "draw", lambda self, number, *_: seen[:number])
+    loss, generator = model(x, seeded()), seeded()
+    t = (torch.rand((), generator=generator) + torch.arange(64) / 64) % 1
+    torch.rand(2, 64, generator=generator)  # later times and which are 1
+    theta = model.flow.sample_theta(x, t, generator=generator)
+    out = model.output_distribution(theta, model.no_code(64), t, torch.ones(64))
+    torch.testing.assert_close(loss.data, model.flow.loss_continuous_time(x, out, t).mean())
+
+    seen[..., :4] = False
+    decode, outputs = FlowAutoencoder.output_distribution, []
+
+    def watched(self, *arguments):
+        out = decode(self, *arguments)
+        out.logits.retain_grad()
+        outputs.append(out)
+        return out
+
+    monkeypatch.setattr(FlowAutoencoder, "output_distribution", watched)
+    model(x, seeded()).total.backward()
+    told = outputs[0].logits.grad.abs().sum(-1) > 0
+    assert told[::2].all() and told[1::2, ..., :4].all() and not told[1::2, ..., 4:].any()
+
+
+@pytest.mark.parametrize("method", ["paramrel_evidence", "paramrel_mean_evidence"])
+def test_an_encoder_is_told_what_is_hidden_and_that_of_a_mean_image_not_how_well_it_is_seen(method):
+    model, x = model_and_x(method, "digits_continuous", 8)
+    seen = torch.rand(x.shape, generator=seeded()) < 0.5
+    grey = model.flow.prior(x.shape)  # its mean is 0, of hidden pixels as of seen ones
+    codes = [
+        model.encode_theta(grey, evidence(seen, torch.full((8,), known), torch.zeros(8))).mean
+        for known in (0.3, 0.7)
+    ]
+    whole = model.encode_theta(grey, torch.full((8,), 0.3)).mean
+    assert not torch.allclose(codes[0], whole)
+    assert torch.equal(*codes) == (method == "paramrel_mean_evidence")
+
+
+# --- the conditional bound -------------------------------------------------------------------
+
+POINTS = torch.tensor([*product(range(2), repeat=4)])
+MASSES = torch.softmax(1.5 * torch.randn(16, generator=seeded(5)), 0)
+
+
+def entropy(variables):
+    """H(x_d for d in variables) of the points, nats."""
+    keys = (POINTS[:, variables] * 2 ** torch.arange(len(variables))).sum(1)
+    mass = torch.zeros(16).index_add(0, keys, MASSES)
+    return torch.special.entr(mass).sum().item()
+
+
+@pytest.mark.parametrize("known", [[], [0], [1, 3], [0, 1, 2]])
+def test_the_exact_predictor_s_conditional_bound_is_the_conditional_entropy(known, monkeypatch):
+    model = build_model("bfn_evidence", Variable("binary", (4,), 2), PARAMS)
+    predict = exact_predictor(model.flow, POINTS, MASSES)
+    monkeypatch.setattr(
+        FlowAutoencoder, "output_distribution", lambda self, theta, z, t, s: predict(theta, t)
+    )
+    x = POINTS[torch.multinomial(MASSES, 20_000, replacement=True, generator=seeded())]
+    seen = torch.zeros(4, dtype=torch.bool)
+    seen[known] = True
+    bound = conditional_bound(model, x, seen.expand(x.shape), 32, seeded())
+    error = bound.total.std().item() / len(x) ** 0.5
+    expected = entropy([0, 1, 2, 3]) - entropy(known)
+    assert error < 0.02
+    assert bound.total.mean().item() == pytest.approx(expected, abs=4 * error + 2e-3)
+    if not known:
+        torch.testing.assert_close(
+            bound.total.mean(), nll_bound(model, x, num_times=32).total.mean(), rtol=0.02, atol=0
+        )
+
+
+@pytest.mark.parametrize("method", ["paramrel", "paramrel_same", *PARTIAL[1:]])
+def test_a_code_of_what_is_known_is_free_and_reads_nothing_else(method, monkeypatch):
+    model, x = model_and_x(method, number=6)
+    seen = torch.arange(8).expand(x.shape) < 4
+    calls = watch(monkeypatch, "encode_theta")
+    bound = conditional_bound(model, x, seen, 2, seeded())
+    assert (bound.rate == 0).all() and (bound.total > 0).all()
+    if METHODS[method].code_time == "same":
+        assert len(calls["encode_theta"]) == 3  # one a time, of θ_K and θ_U(t)
+    else:
+        ((theta, s),) = calls["encode_theta"]
+        assert not theta.logits[~seen].any() and (s[~seen] == 0).all() and (s[seen] == 1).all()
+        assert (theta.logits[seen].argmax(-1) == x[seen]).float().mean() > 0.99
+
+
+def test_a_code_of_data_has_read_the_hidden_variables_and_pays_its_rate():
+    model, x = model_and_x("paramrel_x", number=6)
+    seen = torch.arange(8).expand(x.shape) < 4
+    bound = conditional_bound(model, x, seen, 2, seeded())
+    torch.testing.assert_close(bound.rate, nll_bound(model, x, num_times=1).rate)
+
+
+def test_no_hidden_variable_costs_nothing_and_a_deterministic_code_has_no_bound():
+    model, x = model_and_x("paramrel_evidence", "digits_mixed", 6)
+    seen = each(lambda part: torch.ones_like(part, dtype=torch.bool), dict(x))
+    assert (conditional_bound(model, x, seen, 2).total == 0).all()
+    with pytest.raises(ValueError, match="infinite rate"):
+        conditional_bound(*model_and_x("diffae"), seen)
