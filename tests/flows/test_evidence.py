@@ -242,3 +242,38 @@ def test_a_gaussian_vector_costs_the_information_of_its_messages_given_what_is_k
     error = transmission.std().item() / len(x) ** 0.5
     assert error < 0.02
     assert transmission.mean().item() == pytest.approx(expected.item(), abs=4 * error)
+
+
+# --- records: what a number says of a label, and a label of a number -------------------------
+
+ROWS = {"number": bin_centers(3, torch.ones(()))[[0, 1, 2, 2]][:, None], "label": [0, 0, 1, 0]}
+ROWS = ROWS | {"label": torch.tensor(ROWS["label"])}
+SHARES = torch.tensor([0.4, 0.1, 0.3, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ((), 1.2799),  # H(number, label)
+        (("number",), 0.3365),  # H(label | number) = 0.5 H(0.6)
+        (("label",), 0.6689),  # H(number | label) = 0.7 H(4/7, 1/7, 2/7)
+    ],
+)
+def test_fields_of_records_cost_what_they_are_given_the_others(known, expected):
+    flow = MixedFlow({"number": DiscretizedFlow(3, 0.1), "label": CategoricalFlow(2, 12.0)})
+    predict, batch = exact_predictor(flow, ROWS, SHARES), 200_000
+    index = torch.multinomial(SHARES, batch, replacement=True, generator=seeded())
+    x = {name: rows[index] for name, rows in ROWS.items()}
+    where = {name: torch.full_like(part, name not in known, dtype=bool) for name, part in x.items()}
+    u = (torch.randperm(batch, generator=seeded(9)) + 0.5) / batch
+
+    def told(t, seed):
+        times = {name: torch.ones(batch) if name in known else t for name in x}
+        return predict(flow.sample_theta(x, times, generator=seeded(seed)), times), times
+
+    out, times = told(u, 1)
+    costs = flow.loss_continuous_time(x, out, times, where)
+    costs = costs + flow.reconstruction_loss(x, told(torch.ones(batch), 2)[0], where)
+    error = costs.std().item() / batch**0.5
+    assert error < 0.01
+    assert costs.mean().item() == pytest.approx(expected, abs=4 * error + 2e-3)

@@ -1,5 +1,6 @@
 """Records of which a part is known."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import Generator
 
 from paramrel.data import load_dataset
+from paramrel.data.dataset import Variable
 from paramrel.figures.images import draws_by_label
 from paramrel.measures.completion import completion_table
 from paramrel.measures.config import EvaluateParams, GenerateParams
@@ -15,6 +17,7 @@ from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.runs.run import Run
+from paramrel.solvers import exact_predictor
 from paramrel.tasks.completion import complete, likeliest_label
 from paramrel.training.config import TrainParams
 
@@ -100,6 +103,42 @@ def test_what_is_known_stays_at_one_and_the_rest_runs_from_zero(method, dataset,
             assert t.tolist() == [i / 4] * 4
         else:
             assert (t[seen] == 1).all() and (t[~seen] == i / 4).all()
+
+
+POINTS = torch.tensor([*product(range(2), repeat=4)])
+MASSES = torch.softmax(1.5 * torch.randn(16, generator=Generator().manual_seed(5)), 0)
+RECORDS = {"a": POINTS[:, :2], "b": POINTS[:, 2], "c": POINTS[:, 3]}
+
+
+@pytest.mark.parametrize("kind", ["vector", "record"])
+def test_with_the_exact_predictor_the_rest_is_drawn_from_what_it_is_given_the_known(
+    kind, monkeypatch
+):
+    """Two bits of four are known; the frequencies of the others follow by enumeration."""
+    points, variables = POINTS, Variable("binary", (4,), 2)
+    if kind == "record":
+        points, shapes = RECORDS, {"a": (2,), "b": (), "c": ()}
+        variables = {name: Variable("binary", shape, 2) for name, shape in shapes.items()}
+    model = build_model("bfn_evidence", variables, ModelParams(mlp_width=16))
+    predict = exact_predictor(model.flow, points, MASSES)
+    monkeypatch.setattr(
+        FlowAutoencoder, "output_distribution", lambda self, theta, z, t, s: predict(theta, t)
+    )
+    known, number = torch.tensor([1, 0]), 20_000
+    if kind == "record":
+        drawn = complete(model, {"a": known.repeat(number, 1)}, 100, model.generator(0))
+        drawn = torch.cat([drawn["a"], drawn["b"][:, None], drawn["c"][:, None]], 1)
+    else:
+        seen = (torch.arange(4) < 2).repeat(number, 1)
+        x = torch.cat([known, known]).repeat(number, 1)
+        drawn = complete(model, x, 100, model.generator(0), seen)
+    assert torch.equal(drawn[:, :2], known.repeat(number, 1))
+    found = (drawn[:, 2:] @ torch.tensor([2, 1])).bincount(minlength=4) / number
+    given = MASSES[(POINTS[:, :2] == known).all(1)]
+    expected = given / given.sum()
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.02)
+    marginal = MASSES.view(4, 4).sum(0)
+    assert (expected - marginal).abs().max() > 0.1  # what is known says something
 
 
 def test_masks_that_do_not_fit_are_refused():
