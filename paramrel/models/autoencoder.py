@@ -12,7 +12,13 @@ from paramrel.data import Variables
 from paramrel.data.fields import Data, count, each, leaves, moved
 from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
-from paramrel.models.evidence import evidence, greatest_time, least_time, patterns_of
+from paramrel.models.evidence import (
+    greatest_time,
+    least_time,
+    patterns_of,
+    per_example,
+    training_evidence,
+)
 from paramrel.models.methods import Method
 from paramrel.models.objective import KERNELS, method_weights, rate
 from paramrel.models.times import low_discrepancy_times
@@ -140,10 +146,10 @@ class FlowAutoencoder(nn.Module):
         if self.encoder is None:
             raise ValueError("this method has no code, so there is nothing to encode")
         told = s
-        if self.method.code == "mean":  # which variables are seen, and not how well
-            told = each(lambda part: (part > 0).to(part), s)
         if self.method.code == "mean" and self.method.evidence == "shared":
             told = torch.ones_like(greatest_time(s))
+        elif self.method.code == "mean":  # which variables are seen, and not how well
+            told = each(lambda part: (part > 0).to(part), s)
         return self._posterior(self._input(theta, s, told), greatest_time(told))
 
     def _input(self, theta: Theta, t: Data, told: Data) -> Data:
@@ -240,7 +246,8 @@ class FlowAutoencoder(nn.Module):
         s = self._training_code_time(t, generator)
         shape, same, unknown = (len(t), self.params.code_dim), (s == t)[rows], None
         if self.method.evidence == "partial":
-            t, s, unknown = self._training_evidence(t, s, generator)
+            seen = patterns_of(self.variables).draw(len(t), generator, self.device)
+            t, s, unknown = training_evidence(seen, t, s, generator)
         theta_t = self.flow.sample_theta(x, t, generator=generator).map(lambda a: a[rows])
         if self.method.reads_theta:
             theta_s = self.flow.sample_theta(x, s, generator=generator).map(lambda a: a[rows])
@@ -250,7 +257,7 @@ class FlowAutoencoder(nn.Module):
         if self.encoder is None:
             return _Drawn(x, t, s, unknown, theta_t, None, self.no_code(count(x)), None)
         if self.method.reads_theta:
-            theta_t = theta_t.map(lambda a, b: torch.where(_like(same, a), b, a), theta_s)
+            theta_t = theta_t.map(lambda a, b: torch.where(per_example(same, a), b, a), theta_s)
             posterior = self.encode_theta(theta_s, s)
         else:
             posterior = self.encode(x, s)
@@ -259,30 +266,6 @@ class FlowAutoencoder(nn.Module):
         )
         z = posterior.mean + posterior.stddev * noise[rows]
         return _Drawn(x, t, s, unknown, theta_t, posterior, z, prior[rows])
-
-    def _training_evidence(
-        self, t: Tensor, s: Tensor, generator: Generator | None
-    ) -> tuple[Data, Data, Data]:
-        """Return the times (B, ...) of θ_t, those of what the code reads, and what is unknown.
-
-        Every other example that hides something has what it shows known to the decoder: at 1 in
-        half of them, at a time between t and 1 in the others. The code reads what is seen at the
-        time s, or, where s = t, the decoder's θ_t, as it does while sampling.
-        """
-        seen = patterns_of(self.variables).draw(len(t), generator, self.device)
-        anything_hidden = least_time(each(Tensor.float, seen)) == 0
-        conditional = (torch.arange(len(t), device=t.device) % 2 == 1) & anything_hidden
-        later = t + (1 - t) * torch.rand(t.shape, generator=generator, device=t.device)
-        certain = torch.rand(t.shape, generator=generator, device=t.device) < 0.5
-        known = torch.where(certain, 1.0, later)
-        given = each(lambda part: part & _like(conditional, part), seen)
-        of_theta = evidence(given, known, t)
-        of_code = each(
-            lambda mine, others: torch.where(_like(s == t, mine), mine, others),
-            of_theta,
-            evidence(seen, s, torch.zeros_like(s)),
-        )
-        return of_theta, of_code, each(torch.logical_not, given)
 
     def _training_code_time(self, t: Tensor, generator: Generator | None) -> Tensor:
         if self.method.code_time == "same":
@@ -300,7 +283,3 @@ def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor
     device = mean.device if generator is None else generator.device
     noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
     return mean + posterior.stddev * noise
-
-
-def _like(mask: Tensor, tensor: Tensor) -> Tensor:
-    return mask.view(-1, *[1] * (tensor.ndim - 1))

@@ -119,12 +119,39 @@ def evidence(seen: Data, known: Tensor, others: Tensor) -> Data:
 
     known, others: (B,).
     """
+    return each(
+        lambda part: torch.where(part, per_example(known, part), per_example(others, part)), seen
+    )
 
-    def of_field(seen: Tensor) -> Tensor:
-        times = (t.view(-1, *[1] * (seen.ndim - 1)) for t in (known, others))
-        return torch.where(seen, *times)
 
-    return each(of_field, seen)
+def training_evidence(
+    seen: Data, t: Tensor, s: Tensor, generator: Generator | None
+) -> tuple[Data, Data, Data]:
+    """Return the times (B, ...) of θ_t, those of what a code reads, and which are unknown.
+
+    t, s: (B,), where all variables share a time. To the decoder all do in every other example. In
+    the others it knows the variables seen, in half of them at 1, else at a time between t and 1;
+    those hidden are at t, and unknown. Where nothing is hidden all are at t, and unknown.
+
+    The code reads what is seen at s, and nothing, time 0, of what is hidden. But where s = t it
+    reads θ_t itself, as it does while sampling.
+    """
+    hides = least_time(each(Tensor.float, seen)) == 0
+    conditional = hides & (torch.arange(len(t), device=t.device) % 2 == 1)
+    given = each(lambda part: part & per_example(conditional, part), seen)
+    later, certain = torch.rand((2, len(t)), generator=generator, device=t.device)
+    of_theta = evidence(given, torch.where(certain < 0.5, 1.0, t + (1 - t) * later), t)
+    of_code = each(
+        lambda itself, read: torch.where(per_example(s == t, itself), itself, read),
+        of_theta,
+        evidence(seen, s, torch.zeros_like(s)),
+    )
+    return of_theta, of_code, each(torch.logical_not, given)
+
+
+def per_example(values: Tensor, like: Tensor) -> Tensor:
+    """Return values (B,) in a shape that broadcasts with a tensor (B, ...)."""
+    return values.view(-1, *[1] * (like.ndim - 1))
 
 
 def least_time(t: Data) -> Tensor:
