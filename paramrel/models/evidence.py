@@ -133,18 +133,23 @@ def training_evidence(
     the others it knows the variables seen, in half of them at 1, else at a time between t and 1;
     those hidden are at t, and unknown. Where nothing is hidden all are at t, and unknown.
 
-    The code reads what is seen at s, and nothing, time 0, of what is hidden. But where s = t it
-    reads θ_t itself, as it does while sampling.
+    The code reads what is seen at s, and nothing, time 0, of what is hidden. In half of the others
+    that is what the decoder knows too; in half it is what another example shows, for a decoder that
+    holds all that its code has read would learn to do without one. But where s = t it reads θ_t
+    itself, as it does while sampling.
     """
-    hides = least_time(each(Tensor.float, seen)) == 0
-    conditional = hides & (torch.arange(len(t), device=t.device) % 2 == 1)
+    row = torch.arange(len(t), device=t.device)
+    conditional = (row % 2 == 1) & (least_time(each(Tensor.float, seen)) == 0)
     given = each(lambda part: part & per_example(conditional, part), seen)
     later, certain = torch.rand((2, len(t)), generator=generator, device=t.device)
     of_theta = evidence(given, torch.where(certain < 0.5, 1.0, t + (1 - t) * later), t)
+    read = each(
+        lambda part: torch.where(per_example(row % 4 == 3, part), part.roll(1, 0), part), seen
+    )
     of_code = each(
-        lambda itself, read: torch.where(per_example(s == t, itself), itself, read),
+        lambda itself, other: torch.where(per_example(s == t, itself), itself, other),
         of_theta,
-        evidence(seen, s, torch.zeros_like(s)),
+        evidence(read, s, torch.zeros_like(s)),
     )
     return of_theta, of_code, each(torch.logical_not, given)
 
