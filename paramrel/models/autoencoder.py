@@ -17,6 +17,7 @@ from paramrel.models.evidence import (
     least_time,
     patterns_of,
     per_example,
+    reads_unknown,
     training_evidence,
 )
 from paramrel.models.methods import Method
@@ -212,7 +213,8 @@ class FlowAutoencoder(nn.Module):
         Of partial evidence, all variables of every other example have one time: the mean of their
         data terms estimates L_∞ as without evidence, of a code that has seen a part of x. Of the
         others some variables are known better, and their data term is that of the others alone, an
-        estimate of the conditional bound.
+        estimate of the conditional bound; there a code that has read nothing of the unknown beyond
+        θ_t has no rate, for whoever receives them holds all that it is read from.
         """
         drawn = self._draw(x, generator, rows)
         out = self.output_distribution(drawn.theta, drawn.z, drawn.t, drawn.s)
@@ -220,7 +222,12 @@ class FlowAutoencoder(nn.Module):
         none = torch.zeros_like(data)
         if drawn.posterior is None:
             return Loss(data, data, none, none)
-        kl = rate(drawn.posterior).mean() if self.method.stochastic else none
+        kl = none
+        if self.method.stochastic:
+            kl = rate(drawn.posterior)
+            if drawn.unknown is not None:
+                kl = kl * reads_unknown(drawn.s, drawn.t, drawn.unknown)
+            kl = kl.mean()
         divergence = KERNELS[self.params.kernel](gather(drawn.z), gather(drawn.prior))
         divergence = divergence * self.num_dimensions
         rate_weight, divergence_weight = method_weights(self.method, self.params)

@@ -154,6 +154,12 @@ def training_evidence(
     return of_theta, of_code, each(torch.logical_not, given)
 
 
+def reads_unknown(s: Data, t: Data, unknown: Data) -> Tensor:
+    """Return whether a code of times s knows more of unknown variables than θ_t: (B,)."""
+    more = each(lambda s, t, unknown: (s > t) & unknown, s, t, unknown)
+    return torch.stack([_rows(part).any(1) for part in leaves(more)]).any(0)
+
+
 def per_example(values: Tensor, like: Tensor) -> Tensor:
     """Return values (B,) in a shape that broadcasts with a tensor (B, ...)."""
     return values.view(-1, *[1] * (like.ndim - 1))

@@ -22,6 +22,7 @@ from paramrel.models.evidence import (
     patterns_of,
 )
 from paramrel.models.methods import METHODS
+from paramrel.models.objective import rate
 from paramrel.solvers import exact_predictor
 
 CPU = torch.device("cpu")
@@ -225,6 +226,22 @@ def test_where_nothing_is_hidden_the_loss_is_that_of_shared_times(monkeypatch):
     model(x, seeded()).total.backward()
     told = outputs[0].logits.grad.abs().sum(-1) > 0
     assert told[::2].all() and told[1::2, ..., :4].all() and not told[1::2, ..., 4:].any()
+
+
+def test_a_code_that_has_read_nothing_of_the_unknown_beyond_theta_has_no_rate(monkeypatch):
+    """All show one half: the decoder knows it in odd examples, and in half of them the code reads
+    no more; it may read no more either where it reads θ_t itself."""
+    model, x = model_and_x("paramrel_evidence")
+    seen = (torch.arange(8) < 4).expand(64, 1, 8, 8)
+    monkeypatch.setattr(ImagePatterns, "draw", lambda self, number, *_: seen[:number])
+    calls = watch(monkeypatch, "output_distribution", "encode_theta")
+    loss = model(x, seeded())
+    (_, _, t, _), (theta, s) = calls["output_distribution"][0], calls["encode_theta"][0]
+    shared = torch.arange(64) % 2 == 0
+    paid = shared & (s > t)[:, 0, 0, 0]
+    assert 24 < paid.sum() <= 32
+    expected = (rate(model.encode_theta(theta, s)) * paid).mean()
+    torch.testing.assert_close(loss.rate, expected)
 
 
 @pytest.mark.parametrize("method", ["paramrel_evidence", "paramrel_mean_evidence"])
