@@ -206,13 +206,16 @@ class CategoricalFlow(BayesianFlow):
         """
         return (self.num_classes / 2 * self.schedule.beta(t)).log()
 
-    def loss_continuous_time(self, x: Tensor, out: Categorical, t: Tensor) -> Tensor:
+    def loss_continuous_time(
+        self, x: Tensor, out: Categorical, t: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """K α(t)/2 |e_x - ê|², nats per example (B,); ê: probabilities of `out`."""
         label = self._one_hot(x, out)
         checks.check_time(t, label.shape[:-1])
+        checks.check_where(where, label.shape[:-1])
         error = (label - probabilities(out.logits)).square().sum(-1)
         weight = self.num_classes / 2 * self.schedule.alpha(t)
-        return sum_over_data(spread(weight, error) * error)
+        return sum_over_data(spread(weight, error) * error, where)
 
     def loss_discrete_time(
         self,
@@ -239,15 +242,20 @@ class CategoricalFlow(BayesianFlow):
         kl = kl_to_mixture(out.logits, mean, noise - (label * noise).sum(-1, keepdim=True))
         return n * sum_over_data(kl.mean(0))
 
-    def reconstruction_loss(self, x: Tensor, out: Categorical) -> Tensor:
+    def reconstruction_loss(
+        self, x: Tensor, out: Categorical, where: Tensor | None = None
+    ) -> Tensor:
         """-ln p_O(x|θ₁), nats per example (B,); the cross-entropy for soft labels."""
         label = self._one_hot(x, out)
-        impossible = label == 0  # its logit may be -inf
-        return -sum_over_data(label * out.logits.masked_fill(impossible, 0))
+        checks.check_where(where, label.shape[:-1])
+        ignored = label == 0  # its logit may be -inf
+        if where is not None:
+            ignored = ignored | ~where.unsqueeze(-1)
+        return -sum_over_data(label * out.logits.masked_fill(ignored, 0))
 
-    def nll(self, x: Tensor, out: Categorical) -> Tensor:
+    def nll(self, x: Tensor, out: Categorical, where: Tensor | None = None) -> Tensor:
         """-ln p_O(x), nats (B,)."""
-        return self.reconstruction_loss(x, out)
+        return self.reconstruction_loss(x, out, where)
 
     def _one_hot(self, x: Tensor, out: Categorical | None = None) -> Tensor:
         checks.check_classes(x, self.num_classes)

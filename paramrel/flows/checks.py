@@ -89,6 +89,16 @@ def check_time(t: Tensor, shape: tuple[int, ...]) -> None:
         raise ValueError(f"t has shape {tuple(t.shape)}, it must be {tuple(shape[:1])}")
 
 
+def check_where(where: Tensor | None, shape: tuple[int, ...]) -> None:
+    """`where` must be None, or a boolean for every variable."""
+    if where is None:
+        return
+    if not isinstance(where, Tensor) or where.dtype != torch.bool:
+        kind = where.dtype if isinstance(where, Tensor) else type(where).__name__
+        raise ValueError(f"where has dtype {kind}, it must be a tensor of booleans")
+    check_shape("where", where, shape)
+
+
 def check_output(out: Distribution, shape: tuple[int, ...]) -> None:
     """An output distribution must have one entry per variable of x."""
     if tuple(out.batch_shape) != tuple(shape):

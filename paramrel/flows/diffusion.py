@@ -69,7 +69,9 @@ class DiffusionFlow(GaussianFlow):
         """x̂ in [-1, 1]: (B, ...)."""
         return self.expected_statistic(out)
 
-    def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+    def training_loss(
+        self, x: Tensor, out: Distribution, t: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """|ε - ε̂|² = ᾱ/(1-ᾱ) |x - x̂|², summed over dimensions (B,) (Ho et al. 2020, eq. 14).
 
         These are no nats; the bound is prior_loss + loss_continuous_time + reconstruction_loss,
@@ -78,23 +80,28 @@ class DiffusionFlow(GaussianFlow):
         checks.check_continuous(x)
         checks.check_output(out, x.shape)
         checks.check_time(t, x.shape)
-        return sum_over_data(spread(self.schedule.beta(t), x) * (x - out.mean).square())
+        checks.check_where(where, x.shape)
+        return sum_over_data(spread(self.schedule.beta(t), x) * (x - out.mean).square(), where)
 
-    def prior_loss(self, x: Tensor) -> Tensor:
+    def prior_loss(self, x: Tensor, where: Tensor | None = None) -> Tensor:
         """KL(N(√ᾱ x, 1-ᾱ) ‖ N(0, 1)) at t=0, nats per example (B,)."""
         checks.check_continuous(x)
+        checks.check_where(where, x.shape)
         gamma = self.schedule.gamma(0).to(x.dtype)
-        return sum_over_data(gamma * (x.square() - 1) - torch.log1p(-gamma)) / 2
+        return sum_over_data(gamma * (x.square() - 1) - torch.log1p(-gamma), where) / 2
 
-    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+    def reconstruction_loss(
+        self, x: Tensor, out: Distribution, where: Tensor | None = None
+    ) -> Tensor:
         """-ln N(x; x̂, 1-ᾱ(1)), nats of density per example (B,); of the bin of x with bins."""
         if self.num_bins is None:
-            return super().reconstruction_loss(x, out)
+            return super().reconstruction_loss(x, out, where)
         checks.check_continuous(x)
         checks.check_output(out, x.shape)
+        checks.check_where(where, x.shape)
         scale = torch.full_like(x, self.final_scale)
         mean = self.expected_statistic(out)
-        return -sum_over_data(DiscretizedNormal(mean, scale, self.num_bins).log_prob(x))
+        return -sum_over_data(DiscretizedNormal(mean, scale, self.num_bins).log_prob(x), where)
 
 
 class BinaryDiffusionFlow(DiffusionFlow):

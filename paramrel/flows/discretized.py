@@ -129,13 +129,16 @@ class DiscretizedFlow(GaussianFlow):
         kl = kl_to_mixture(out.logits, -alpha * offset.square() / 2, alpha.sqrt() * offset * noise)
         return n * sum_over_data(kl.mean(0))
 
-    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+    def reconstruction_loss(
+        self, x: Tensor, out: Distribution, where: Tensor | None = None
+    ) -> Tensor:
         """-ln p_O(x|θ₁), nats per example (B,)."""
         checks.check_continuous(x)
         checks.check_output(out, x.shape)
+        checks.check_where(where, x.shape)
         value = bin_index(x, self.num_bins) if isinstance(out, Categorical) else x
-        return -sum_over_data(out.log_prob(value))
+        return -sum_over_data(out.log_prob(value), where)
 
-    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+    def nll(self, x: Tensor, out: Distribution, where: Tensor | None = None) -> Tensor:
         """-ln p_O(x), nats (B,)."""
-        return self.reconstruction_loss(x, out)
+        return self.reconstruction_loss(x, out, where)

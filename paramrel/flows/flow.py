@@ -2,19 +2,32 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from .tensors import spread
 from .theta import Theta
 from .values import check_flag
+
+LARGEST_LOG_SNR = 10.0  # nats, that networks tell apart: sigma_1 = 0.007 has it at t = 1
 
 
 class Flow(ABC):
     """How θ_t, which a decoder sees, is made from x; holds no network and no state.
 
-    Shapes: x (B, ...), t (B,) in [0, 1] (t=0 prior, t=1 data) or one time per variable;
+    Shapes: x (B, ...), t (B,) in [0, 1] (t=0 prior, t=1 data) or one time per variable, (B, ...);
     network inputs and outputs have the shape of x and their features on a last axis.
-    All losses are nats per example (B,), summed over the data dimensions.
+    All losses are nats per example (B,), summed over the data dimensions, or over those alone
+    `where` a tensor (B, ...) of booleans is true.
+
+    One time per variable says what is known of each: nothing at 0, the value at 1. With the
+    variables K known at any times and the others, U, at a common time t, the sum over U of the
+    integrand of L_∞ has the integral of the conditional bound over t,
+
+        -ln p(x_U | θ_K) ≤ ∫ Σ_{d∈U} ℓ_d(x_d, θ_K, θ_U(t)) dt + Σ_{d∈U} L_r(d),
+
+    for given θ_K the messages about U alone are a flow of their own.
 
     Methods compare shapes and dtypes, and read no value of a tensor: that would make a GPU wait
     at each step. `check` reads those of data, once, where they come in.
@@ -74,8 +87,20 @@ class Flow(ABC):
     def log_snr(self, t: Tensor) -> Tensor:
         """Natural logarithm of the signal-to-noise ratio of θ_t, float64; -inf where none."""
 
+    def accuracy_input(self, theta: Theta, t: Tensor) -> Tensor:
+        """How accurate θ of each variable is, as a network sees it: (*x.shape, 1), in [-1, 1].
+
+        The log-SNR of its time, clamped to ±10 nats, over 10: unlike the mean of a Gaussian, which
+        is 0 of a grey pixel and of a hidden one, it tells what is unknown.
+        """
+        level = self.log_snr(t).clamp(-LARGEST_LOG_SNR, LARGEST_LOG_SNR) / LARGEST_LOG_SNR
+        like = torch.empty(theta.shape, dtype=theta.dtype, device=t.device)
+        return spread(level, like).expand_as(like).unsqueeze(-1)
+
     @abstractmethod
-    def loss_continuous_time(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+    def loss_continuous_time(
+        self, x: Tensor, out: Distribution, t: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """The integrand of L_∞, whose mean over t ~ U[0, 1] is L_∞."""
 
     @abstractmethod
@@ -91,11 +116,13 @@ class Flow(ABC):
         """n KL(p_S ‖ p_R) of step i, whose mean over i ~ U{1..n} is L_n; `out` is at t=(i-1)/n."""
 
     @abstractmethod
-    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+    def reconstruction_loss(
+        self, x: Tensor, out: Distribution, where: Tensor | None = None
+    ) -> Tensor:
         """L_r = -ln p_O(x|θ₁), with `out` at t=1."""
 
     @abstractmethod
-    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+    def nll(self, x: Tensor, out: Distribution, where: Tensor | None = None) -> Tensor:
         """-ln p_O(x) of `out` at any time, nats (B,); NaN where `out` is a point."""
 
     @abstractmethod
@@ -106,11 +133,13 @@ class Flow(ABC):
         """Raises ValueError unless an output distribution is finite."""
         check_flag("the output distribution", self.finite(out))
 
-    def training_loss(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+    def training_loss(
+        self, x: Tensor, out: Distribution, t: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """What training minimises; the L_∞ integrand unless a flow says otherwise."""
-        return self.loss_continuous_time(x, out, t)
+        return self.loss_continuous_time(x, out, t, where)
 
-    def prior_loss(self, x: Tensor) -> Tensor:
+    def prior_loss(self, x: Tensor, where: Tensor | None = None) -> Tensor:
         """KL(p(θ₀|x) ‖ p(θ₀)): zero, for θ₀ is a constant, unless a flow says otherwise.
 
         -ln p(x) ≤ prior_loss + L_∞ (or L_n) + L_r.

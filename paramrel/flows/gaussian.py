@@ -222,11 +222,14 @@ class GaussianFlow(BayesianFlow):
         """ln β(t): the mean of θ_t is γx plus noise of variance γ(1-γ), and γ/(1-γ) = β."""
         return self.schedule.beta(t).log()
 
-    def loss_continuous_time(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+    def loss_continuous_time(
+        self, x: Tensor, out: Distribution, t: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """α(t)/2 |x - x̂|², nats per example (B,) (eq. 101); x̂ is the mean of `out`."""
         error = self._squared_error(x, out)
         checks.check_time(t, x.shape)
-        return sum_over_data(spread(self.schedule.alpha(t) / 2, x) * error)
+        checks.check_where(where, x.shape)
+        return sum_over_data(spread(self.schedule.alpha(t) / 2, x) * error, where)
 
     def loss_discrete_time(
         self,
@@ -242,15 +245,20 @@ class GaussianFlow(BayesianFlow):
         checks.check_step(i, n, len(x))
         return sum_over_data(spread(n * self.schedule.alpha_step(i, n) / 2, x) * error)
 
-    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+    def reconstruction_loss(
+        self, x: Tensor, out: Distribution, where: Tensor | None = None
+    ) -> Tensor:
         """-ln N(x; x̂, σ₁²), nats of density per example (B,)."""
         scale, error = self.final_scale, self._squared_error(x, out)
-        return sum_over_data(error / (2 * scale**2) + math.log(scale * math.sqrt(2 * math.pi)))
+        checks.check_where(where, x.shape)
+        constant = math.log(scale * math.sqrt(2 * math.pi))
+        return sum_over_data(error / (2 * scale**2) + constant, where)
 
-    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+    def nll(self, x: Tensor, out: Distribution, where: Tensor | None = None) -> Tensor:
         """-ln p_O(x), nats of density (B,); NaN where `out` is a point, which has none."""
         if isinstance(out, Normal):
-            return -sum_over_data(out.log_prob(x))
+            checks.check_where(where, x.shape)
+            return -sum_over_data(out.log_prob(x), where)
         return torch.full((len(x),), math.nan, device=x.device)
 
     def _squared_error(self, x: Tensor, out: Distribution) -> Tensor:

@@ -25,7 +25,8 @@ class MixedFlow(BayesianFlow):
 
     MixedFlow({"pixels": DiscretizedFlow(16), "label": CategoricalFlow(10)}): then x, shapes, raw,
     y, ζ, accuracies, network inputs and output distributions are dicts with those keys, θ is a
-    MixedTheta, and each loss is the sum of its fields' nats (B,).
+    MixedTheta, and each loss is the sum of its fields' nats (B,). Times are those of all fields,
+    (B,), or a dict of each field's, (B,) or one per variable; so is `where` a dict.
     """
 
     def __init__(self, flows: Mapping[str, Flow]):
@@ -57,6 +58,10 @@ class MixedFlow(BayesianFlow):
             name: getattr(flow, method)(*[part[name] for part in by_field], **shared)
             for name, flow in self.flows.items()
         }
+
+    def _of_fields(self, part: Any) -> Mapping[str, Any]:
+        """A dict of fields as it is; what is no dict is that of every field."""
+        return part if isinstance(part, Mapping) else dict.fromkeys(self.flows, part)
 
     def _sum(self, method: str, *by_field: Mapping[str, Any], **shared: Any) -> Tensor:
         return torch.stack([*self._each(method, *by_field, **shared).values()]).sum(0)
@@ -95,9 +100,11 @@ class MixedFlow(BayesianFlow):
         """θ at t=0 for data of the fields' shapes."""
         return MixedTheta(self._each("prior", shape, device=device, generator=generator))
 
-    def sample_theta(self, x: Fields, t: Tensor, generator: Generator | None = None) -> MixedTheta:
+    def sample_theta(
+        self, x: Fields, t: Tensor | Fields, generator: Generator | None = None
+    ) -> MixedTheta:
         """A draw of every field's θ_t."""
-        return MixedTheta(self._each("sample_theta", x, t=t, generator=generator))
+        return MixedTheta(self._each("sample_theta", x, self._of_fields(t), generator=generator))
 
     def bayesian_update(self, theta: MixedTheta, y: Fields, alpha: Accuracies) -> MixedTheta:
         """θ after observing every field's y."""
@@ -190,17 +197,21 @@ class MixedFlow(BayesianFlow):
         """The numbers that `out` holds possible of every field, and how probable."""
         return self._each("outcomes", out)
 
-    def network_input(self, theta: MixedTheta, t: Tensor) -> Fields:
+    def network_input(self, theta: MixedTheta, t: Tensor | Fields) -> Fields:
         """What a network sees of every field."""
-        return self._each("network_input", theta.fields, t=t)
+        return self._each("network_input", theta.fields, self._of_fields(t))
+
+    def accuracy_input(self, theta: MixedTheta, t: Tensor | Fields) -> Fields:
+        """How accurate θ of every field is."""
+        return self._each("accuracy_input", theta.fields, self._of_fields(t))
 
     def certain_input(self, x: Fields) -> Fields:
         """What a network sees of a θ that is certain of every field."""
         return self._each("certain_input", x)
 
-    def output_distribution(self, raw: Fields, theta: MixedTheta, t: Tensor) -> Outs:
+    def output_distribution(self, raw: Fields, theta: MixedTheta, t: Tensor | Fields) -> Outs:
         """p_O(x|θ, t) of every field."""
-        return self._each("output_distribution", raw, theta.fields, t=t)
+        return self._each("output_distribution", raw, theta.fields, self._of_fields(t))
 
     def sample_output(self, out: Outs, generator: Generator | None = None) -> Fields:
         """A draw of every field's x."""
@@ -214,9 +225,11 @@ class MixedFlow(BayesianFlow):
         """The average of the fields' log signal-to-noise ratios, which grows with t."""
         return torch.stack([flow.log_snr(t) for flow in self.flows.values()]).mean(0)
 
-    def loss_continuous_time(self, x: Fields, out: Outs, t: Tensor) -> Tensor:
+    def loss_continuous_time(
+        self, x: Fields, out: Outs, t: Tensor | Fields, where: Fields | None = None
+    ) -> Tensor:
         """Sum of the fields' integrands of L_∞, nats per example (B,)."""
-        return self._sum("loss_continuous_time", x, out, t=t)
+        return self._sum("loss_continuous_time", x, out, self._of_fields(t), self._of_fields(where))
 
     def loss_discrete_time(
         self,
@@ -232,18 +245,20 @@ class MixedFlow(BayesianFlow):
             "loss_discrete_time", x, out, i=i, n=n, generator=generator, num_samples=num_samples
         )
 
-    def reconstruction_loss(self, x: Fields, out: Outs) -> Tensor:
+    def reconstruction_loss(self, x: Fields, out: Outs, where: Fields | None = None) -> Tensor:
         """Sum of the fields' -ln p_O, nats per example (B,)."""
-        return self._sum("reconstruction_loss", x, out)
+        return self._sum("reconstruction_loss", x, out, self._of_fields(where))
 
-    def nll(self, x: Fields, out: Outs) -> Tensor:
+    def nll(self, x: Fields, out: Outs, where: Fields | None = None) -> Tensor:
         """Sum of the fields' -ln p_O(x), nats per example (B,); NaN where one is a point."""
-        return self._sum("nll", x, out)
+        return self._sum("nll", x, out, self._of_fields(where))
 
-    def training_loss(self, x: Fields, out: Outs, t: Tensor) -> Tensor:
+    def training_loss(
+        self, x: Fields, out: Outs, t: Tensor | Fields, where: Fields | None = None
+    ) -> Tensor:
         """Sum of what the fields' flows minimise (B,)."""
-        return self._sum("training_loss", x, out, t=t)
+        return self._sum("training_loss", x, out, self._of_fields(t), self._of_fields(where))
 
-    def prior_loss(self, x: Fields) -> Tensor:
+    def prior_loss(self, x: Fields, where: Fields | None = None) -> Tensor:
         """Sum of the fields' KL at t=0, nats per example (B,)."""
-        return self._sum("prior_loss", x)
+        return self._sum("prior_loss", x, self._of_fields(where))

@@ -39,6 +39,12 @@ class MixedTheta(Theta):
     def times(self, t: float) -> Tensor:
         return self._first.times(t)
 
+    def where(self, mask: dict[str, Tensor], other: "MixedTheta") -> "MixedTheta":
+        """θ of the variables whose `mask` is true, and the `other` θ of all others, by field."""
+        return MixedTheta(
+            {name: theta.where(mask[name], other[name]) for name, theta in self.fields.items()}
+        )
+
     @property
     def _first(self) -> Theta:
         return next(iter(self.fields.values()))

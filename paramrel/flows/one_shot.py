@@ -82,10 +82,12 @@ class OneShotFlow(Flow):
         """-inf: θ holds no signal."""
         return torch.full_like(t, -torch.inf, dtype=torch.float64)
 
-    def loss_continuous_time(self, x: Tensor, out: Distribution, t: Tensor) -> Tensor:
+    def loss_continuous_time(
+        self, x: Tensor, out: Distribution, t: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """-ln p_O(x), nats per example (B,)."""
         checks.check_time(t, self.variables(x))
-        return self.data_flow.nll(x, out)
+        return self.data_flow.nll(x, out, where)
 
     def loss_discrete_time(
         self,
@@ -100,10 +102,12 @@ class OneShotFlow(Flow):
         checks.check_step(i, n, len(x))
         return self.data_flow.nll(x, out)
 
-    def reconstruction_loss(self, x: Tensor, out: Distribution) -> Tensor:
+    def reconstruction_loss(
+        self, x: Tensor, out: Distribution, where: Tensor | None = None
+    ) -> Tensor:
         """Zero (B,): the transmission loss has counted it."""
-        return torch.zeros_like(self.data_flow.nll(x, out))
+        return torch.zeros_like(self.data_flow.nll(x, out, where))
 
-    def nll(self, x: Tensor, out: Distribution) -> Tensor:
+    def nll(self, x: Tensor, out: Distribution, where: Tensor | None = None) -> Tensor:
         """That of the data's flow, nats (B,)."""
-        return self.data_flow.nll(x, out)
+        return self.data_flow.nll(x, out, where)

@@ -11,8 +11,9 @@ def spread(values: float | Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.ndim - 1)) if values.ndim == 1 else values
 
 
-def sum_over_data(values: Tensor) -> Tensor:
-    """Sums (B, ...) over everything but the batch: (B,)."""
+def sum_over_data(values: Tensor, where: Tensor | None = None) -> Tensor:
+    """Sums (B, ...) over everything but the batch, (B,); only `where` it is true: (B, ...)."""
+    values = values if where is None else values.masked_fill(~where, 0)
     return values.reshape(values.shape[0], -1).sum(1)
 
 

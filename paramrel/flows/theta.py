@@ -43,6 +43,13 @@ class Theta(ABC):
     def times(self, t: float) -> Tensor:
         """The time t for every example: (B,), of the dtype and on the device of θ."""
 
+    @abstractmethod
+    def where(self, mask: Any, other: Self) -> Self:
+        """θ of the variables whose `mask` (B, ...) is true, and the `other` θ of all others.
+
+        Of several fields, masks are a dict.
+        """
+
     def entropy(self) -> Any:
         """Entropy of p_I per variable, nats: (B, ...) as x; of several fields, a dict."""
         return self.to_distribution().entropy()
@@ -70,6 +77,9 @@ class GaussianTheta(Theta):
     def times(self, t: float) -> Tensor:
         return self.mean.new_full((len(self.mean),), t)
 
+    def where(self, mask: Tensor, other: "GaussianTheta") -> "GaussianTheta":
+        return self.map(lambda mine, others: torch.where(mask, mine, others), other)
+
 
 @dataclass(frozen=True)
 class CategoricalTheta(Theta):
@@ -91,3 +101,6 @@ class CategoricalTheta(Theta):
 
     def times(self, t: float) -> Tensor:
         return self.logits.new_full((len(self.logits),), t)
+
+    def where(self, mask: Tensor, other: "CategoricalTheta") -> "CategoricalTheta":
+        return CategoricalTheta(torch.where(mask.unsqueeze(-1), self.logits, other.logits))

@@ -25,7 +25,7 @@ from paramrel.tasks.sampling import require_code
 PENALTIES = (0.01, 0.1, 1.0)  # inverse ones, of the probe: chosen on the validation split
 
 
-# θ of an observation (N, ...) and the time (N,) of what is seen → features (N, d), on the CPU.
+# θ of an observation and the time of every variable, (N, ...) each → features (N, d), on the CPU.
 Reader = Callable[[Theta, Tensor], Tensor]
 
 
@@ -50,7 +50,7 @@ def corruptions(log_snr: Sequence[float]) -> list[Corruption]:
 def observe(
     flow: Flow, x: Tensor, corruption: Corruption, generator: Generator
 ) -> tuple[Theta, Tensor]:
-    """Return θ of a corrupted observation of x: (N, C, H, W), and the time (N,) of what is seen.
+    """Return θ of a corrupted observation of x: (N, C, H, W), and the time of every pixel, as x.
 
     flow: a Bayesian flow, whose θ holds an accuracy for every pixel. Hidden pixels keep their
     prior, for the accuracy that they have received is β(0) = 0.
@@ -62,8 +62,8 @@ def observe(
         seen[:, width // 2 :] = 0
     elif corruption.hidden == "lower":
         seen[height // 2 :] = 0
-    theta = flow.sample_theta(x, (t * seen).expand(x.shape), generator=generator)
-    return theta, t.expand(len(x))
+    evidence = (t * seen).expand(x.shape)
+    return flow.sample_theta(x, evidence, generator=generator), evidence
 
 
 def mean_image(flow: Flow, theta: Theta, t: Tensor) -> Tensor:
@@ -74,8 +74,9 @@ def mean_image(flow: Flow, theta: Theta, t: Tensor) -> Tensor:
 def code_reader(model: FlowAutoencoder, flow: Flow) -> Reader:
     """Return what a model's code makes of an observation, its mean (N, d).
 
-    A code of θ is read from the θ of the observation, with its time. A code of x was trained on
-    images: it is shown the mean image, which tells more than the most probable one.
+    A code of θ is read from the θ of the observation: told the time of every pixel if it was
+    trained on partial evidence, else that of what is seen. A code of x was trained on images: it is
+    shown the mean image, which tells more than the most probable one.
     flow: the observation's, a Bayesian one. Raises ValueError without a code, and for one that is
     read from the θ of a diffusion.
     """
@@ -88,7 +89,7 @@ def code_reader(model: FlowAutoencoder, flow: Flow) -> Reader:
         theta, t = theta.map(lambda part: part.to(model.device)), t.to(model.device)
         if model.method.reads_theta:
             return model.encode_theta(theta, t).mean.cpu()
-        return model.encode(mean_image(flow, theta, t), torch.ones_like(t)).mean.cpu()
+        return model.encode(mean_image(flow, theta, t)).mean.cpu()
 
     return read
 

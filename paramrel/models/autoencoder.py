@@ -12,6 +12,14 @@ from paramrel.data import Variables
 from paramrel.data.fields import Data, count, each, leaves, moved
 from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
+from paramrel.models.evidence import (
+    greatest_time,
+    least_time,
+    patterns_of,
+    per_example,
+    reads_unknown,
+    training_evidence,
+)
 from paramrel.models.methods import Method
 from paramrel.models.objective import KERNELS, method_weights, rate
 from paramrel.models.times import low_discrepancy_times
@@ -39,11 +47,16 @@ class Loss(NamedTuple):
 
 
 class _Drawn(NamedTuple):
-    """Rows of a training batch, as the flow takes them, and all that is drawn for them."""
+    """Rows of a training batch, as the flow takes them, and all that is drawn for them.
+
+    t, s: times of θ_t and of what the code is read from, shared or one per variable.
+    unknown: the variables that the decoder is asked for; None where it is asked for all.
+    """
 
     x: Data
-    t: Tensor
-    s: Tensor
+    t: Data
+    s: Data
+    unknown: Data | None
     theta: Theta
     posterior: Normal | None  # of the code; None where there is none
     z: Tensor
@@ -57,6 +70,11 @@ class FlowAutoencoder(nn.Module):
     alone. The decoder knows its own time t and the code's time s. θ_t and θ_s are drawn
     independently given x, but where s = t they are the very same: that is what happens when
     sampling re-encodes the current θ_t.
+
+    Of a method of partial evidence t and s may be those of every variable, (B, ...): what is hidden
+    has time 0. Its networks are told the accuracy of each. As the time of all, a decoder is told
+    that of the variable known least, which is the time t of what it is asked for, and an encoder
+    that of the one known best; so are those of other methods, which are told nothing else.
 
     Data x are a tensor (B, ...), or a dict of tensors where examples are records of several
     fields; then output distributions are dicts too, and losses are sums over the fields.
@@ -119,19 +137,34 @@ class FlowAutoencoder(nn.Module):
         """Return x from the flow as the data are; x̂ may lie between or beyond them."""
         return self.flow.to_data(x)
 
-    def encode_theta(self, theta: Theta, s: Tensor) -> Normal:
-        """Return q(z | θ_s, s), (B, d), from parameters that one already has; s: (B,)."""
+    def encode_theta(self, theta: Theta, s: Data) -> Normal:
+        """Return q(z | θ_s, s), (B, d), from parameters that one already has.
+
+        s: (B,), or the time of every variable, (B, ...), 0 where it is hidden.
+        """
         if self.method.code in ("x", "x_t"):
             raise ValueError("this method's code is read from data x, not from θ: use encode(x, s)")
         if self.encoder is None:
             raise ValueError("this method has no code, so there is nothing to encode")
-        told = torch.ones_like(s) if self.method.code == "mean" else s
-        return self._posterior(self.flow.network_input(theta, s), told)
+        told = s
+        if self.method.code == "mean" and self.method.evidence == "shared":
+            told = torch.ones_like(greatest_time(s))
+        elif self.method.code == "mean":  # which variables are seen, and not how well
+            told = each(lambda part: (part > 0).to(part), s)
+        return self._posterior(self._input(theta, s, told), greatest_time(told))
 
-    def encode(
-        self, x: Data, s: Tensor | None = None, generator: Generator | None = None
-    ) -> Normal:
-        """Return the code's distribution, (B, d), for data x and its time s: (B,), by default 1.
+    def _input(self, theta: Theta, t: Data, told: Data) -> Data:
+        """What a network sees of θ_t, and where it is told them the accuracies of times `told`."""
+        features = self.flow.network_input(theta, t)
+        if self.method.evidence == "shared":
+            return features
+        accuracies = self.flow.accuracy_input(theta, told)
+        return each(lambda *parts: torch.cat(parts, -1), features, accuracies)
+
+    def encode(self, x: Data, s: Data | None = None, generator: Generator | None = None) -> Normal:
+        """Return the code's distribution, (B, d), for data x and its time s, by default 1.
+
+        s: (B,), or of a code of θ the time of every variable, (B, ...), 0 where it is hidden.
 
         A code of θ: q(z | θ_s, s), with θ_s ~ p_F(θ | x; s) drawn first. A code of x: q(z | x),
         whatever s; of x_t: q(z | x, s). Of scale 0 where the code is deterministic.
@@ -150,10 +183,14 @@ class FlowAutoencoder(nn.Module):
         std = log_std.exp() if self.method.stochastic else torch.zeros_like(mean.float())
         return Normal(mean.float(), std, validate_args=False)
 
-    def output_distribution(self, theta: Theta, z: Tensor, t: Tensor, s: Tensor) -> Outputs:
-        """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d), t, s: (B,)."""
-        inputs = self.packing.pack(self.flow.network_input(theta, t))
-        raw = self.decoder(inputs, self.flow.log_snr(t), z, self.flow.log_snr(s)).float()
+    def output_distribution(self, theta: Theta, z: Tensor, t: Data, s: Data) -> Outputs:
+        """Return p_O(x | θ_t, z, t, s) of every variable; z: (B, d).
+
+        t, s: (B,), or the times of every variable, (B, ...).
+        """
+        inputs = self.packing.pack(self._input(theta, t, t))
+        levels = self.flow.log_snr(least_time(t)), self.flow.log_snr(greatest_time(s))
+        raw = self.decoder(inputs, levels[0], z, levels[1]).float()
         return self.flow.output_distribution(self.packing.unpack(raw), theta, t)
 
     def no_code(self, batch: int) -> Tensor:
@@ -172,14 +209,25 @@ class FlowAutoencoder(nn.Module):
         Everything random is drawn for the whole batch and then cut, so that the parts of a batch,
         in turn or in several processes, are what they are in the whole. gather: brings together the
         codes (rows, d) of all parts, for the divergence belongs to their sample.
+
+        Of partial evidence, all variables of every other example have one time: the mean of their
+        data terms estimates L_∞ as without evidence, of a code that has seen a part of x. Of the
+        others some variables are known better, and their data term is that of the others alone, an
+        estimate of the conditional bound; there a code that has read nothing of the unknown beyond
+        θ_t has no rate, for whoever receives them holds all that it is read from.
         """
         drawn = self._draw(x, generator, rows)
         out = self.output_distribution(drawn.theta, drawn.z, drawn.t, drawn.s)
-        data = self.flow.training_loss(drawn.x, out, drawn.t).mean()
+        data = self.flow.training_loss(drawn.x, out, drawn.t, drawn.unknown).mean()
         none = torch.zeros_like(data)
         if drawn.posterior is None:
             return Loss(data, data, none, none)
-        kl = rate(drawn.posterior).mean() if self.method.stochastic else none
+        kl = none
+        if self.method.stochastic:
+            kl = rate(drawn.posterior)
+            if drawn.unknown is not None:
+                kl = kl * reads_unknown(drawn.s, drawn.t, drawn.unknown)
+            kl = kl.mean()
         divergence = KERNELS[self.params.kernel](gather(drawn.z), gather(drawn.prior))
         divergence = divergence * self.num_dimensions
         rate_weight, divergence_weight = method_weights(self.method, self.params)
@@ -203,21 +251,28 @@ class FlowAutoencoder(nn.Module):
         x = self.to_flow(x)
         t = low_discrepancy_times(count(x), generator, self.device)
         s = self._training_code_time(t, generator)
-        shape = (len(t), self.params.code_dim)
+        shape, same, unknown = (len(t), self.params.code_dim), (s == t)[rows], None
+        if self.method.evidence == "partial":
+            seen = patterns_of(self.variables).draw(len(t), generator, self.device)
+            t, s, unknown = training_evidence(seen, t, s, generator)
         theta_t = self.flow.sample_theta(x, t, generator=generator).map(lambda a: a[rows])
         if self.method.reads_theta:
             theta_s = self.flow.sample_theta(x, s, generator=generator).map(lambda a: a[rows])
-        x, t, s = each(lambda part: part[rows], x), t[rows], s[rows]
+        x, t, s = (each(lambda part: part[rows], whole) for whole in (x, t, s))
+        if unknown is not None:
+            unknown = each(lambda part: part[rows], unknown)
         if self.encoder is None:
-            return _Drawn(x, t, s, theta_t, None, self.no_code(len(t)), None)
+            return _Drawn(x, t, s, unknown, theta_t, None, self.no_code(count(x)), None)
         if self.method.reads_theta:
-            theta_t = theta_t.map(lambda a, b: torch.where(_like(s == t, a), b, a), theta_s)
+            theta_t = theta_t.map(lambda a, b: torch.where(per_example(same, a), b, a), theta_s)
             posterior = self.encode_theta(theta_s, s)
         else:
             posterior = self.encode(x, s)
-        noise, prior = (torch.randn(shape, generator=generator, device=s.device) for _ in range(2))
+        noise, prior = (
+            torch.randn(shape, generator=generator, device=self.device) for _ in range(2)
+        )
         z = posterior.mean + posterior.stddev * noise[rows]
-        return _Drawn(x, t, s, theta_t, posterior, z, prior[rows])
+        return _Drawn(x, t, s, unknown, theta_t, posterior, z, prior[rows])
 
     def _training_code_time(self, t: Tensor, generator: Generator | None) -> Tensor:
         if self.method.code_time == "same":
@@ -235,7 +290,3 @@ def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor
     device = mean.device if generator is None else generator.device
     noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
     return mean + posterior.stddev * noise
-
-
-def _like(mask: Tensor, tensor: Tensor) -> Tensor:
-    return mask.view(-1, *[1] * (tensor.ndim - 1))

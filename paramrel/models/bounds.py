@@ -7,10 +7,11 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import Data, count
+from paramrel.data.fields import Data, count, each
 from paramrel.flows import Theta
-from paramrel.models.autoencoder import FlowAutoencoder, sample_code
+from paramrel.models.autoencoder import FlowAutoencoder, Outputs, sample_code
 from paramrel.models.batches import in_batches
+from paramrel.models.evidence import evidence
 from paramrel.models.objective import rate
 from paramrel.models.times import stratified_times
 
@@ -61,6 +62,45 @@ def nll_bound(
         return vars(_bound_of_batch(model, _checked(model, x), n, num_times, generator))
 
     return NLLBound(**in_batches(model, measured, x))
+
+
+def conditional_bound(
+    model: FlowAutoencoder,
+    x: Data,
+    seen: Data,
+    num_times: int = 32,
+    generator: Generator | None = None,
+) -> NLLBound:
+    """Return an upper bound on −ln p(x_U | x_K), in nats per example, on the CPU.
+
+    x: (N, ...), on any device. seen: booleans (N, ...), of each field of records; the variables K
+    are those that are seen, U all others. num_times, generator: as in `nll_bound`.
+
+    θ_K is drawn once, at t = 1, and θ_U(t) runs from 0 to 1:
+
+        −ln p(x_U | x_K) ≤ E_{θ_K, z} [∫ Σ_{d∈U} ℓ_d(x_d, θ_K, θ_U(t), z) dt + Σ_{d∈U} L_r(d)],
+
+    of p(x_U | x_K) = E p(x_U | θ_K, z), by Jensen's inequality. A code of θ is read from θ_K alone,
+    and of the `same` time from θ_K and θ_U(t): whoever receives x_U holds both, so that it is free.
+    A code of x has read x_U, and its rate to the prior is paid. The bound holds of every method
+    that has one, but only those of partial evidence are told what is known and trained on it.
+    Raises ValueError for a method that has no bound, with the reason.
+
+    >>> import paramrel
+    >>> model = paramrel.load_pretrained("digits").model
+    >>> x = paramrel.load_dataset("digits").test.x[:20]
+    >>> bound = conditional_bound(model, x, x > 0, num_times=4, generator=model.generator(0))
+    >>> bound.total.shape
+    torch.Size([20])
+    """
+    if model.method.no_bound:
+        raise ValueError(f"this method has no bound on −ln p(x): {model.method.no_bound}")
+
+    def measured(x: Data, seen: Data) -> dict[str, Tensor]:
+        x = _checked(model, x)
+        return vars(_conditional_of_batch(model, x, seen, num_times, generator))
+
+    return NLLBound(**in_batches(model, measured, x, seen))
 
 
 def transmitted(
@@ -148,6 +188,39 @@ def _bound_of_batch(
     transmission = torch.stack(losses).mean(0)
     reconstruction = model.flow.reconstruction_loss(x, out)
     return NLLBound(model.flow.prior_loss(x), transmission, reconstruction, kl)
+
+
+def _conditional_of_batch(
+    model: FlowAutoencoder, x: Data, seen: Data, num_times: int, generator: Generator | None
+) -> NLLBound:
+    flow, unknown = model.flow, each(torch.logical_not, seen)
+    one, free = (make(count(x), device=model.device) for make in (torch.ones, torch.zeros))
+    certain = flow.sample_theta(x, one, generator=generator)
+    shared, s, kl = None, None, free
+    if model.method.reads_theta and model.method.code_time != "same":
+        s = evidence(seen, one, free)
+        hidden = flow.prior(model.batch_shape(count(x)), model.device, generator)
+        shared = sample_code(model.encode_theta(certain.where(seen, hidden), s), generator)
+    elif not model.method.reads_theta:
+        (shared, kl), s = _shared_code(model, x, generator), one
+
+    def decoded(t: Tensor) -> tuple[Outputs, Data]:
+        theta = certain.where(seen, flow.sample_theta(x, t, generator=generator))
+        times = evidence(seen, one, t)
+        if shared is not None:
+            return model.output_distribution(theta, shared, times, s), times
+        z = sample_code(model.encode_theta(theta, times), generator)
+        return model.output_distribution(theta, z, times, times), times
+
+    losses = []
+    for t in stratified_times(count(x), num_times, generator, model.device):
+        out, times = decoded(t)
+        losses.append(flow.loss_continuous_time(x, out, times, unknown))
+    out, _ = decoded(one)
+    flow.check_output(out)
+    transmission = torch.stack(losses).mean(0)
+    reconstruction = flow.reconstruction_loss(x, out, unknown)
+    return NLLBound(flow.prior_loss(x, unknown), transmission, reconstruction, kl)
 
 
 def _shuffled_batch(

@@ -43,7 +43,7 @@ def build_model(method: str, variables: Variables, params: ModelParams) -> FlowA
             f"variables; choose one of {', '.join(methods_for(variables))}"
         )
     flow = build_flow(row, variables, params)
-    networks = build_networks(flow, variables, params, coded=row.code != "none")
+    networks = build_networks(flow, variables, params, row)
     return FlowAutoencoder(flow, *networks, row, variables, params)
 
 
@@ -97,8 +97,15 @@ BAYESIAN: dict[str, Callable[[int | None, ModelParams], Flow]] = {
 BACKBONES: dict[str, Backbone] = {"unet": UNetBackbone(), "mlp": MLPBackbone()}
 
 
-def build_networks(flow: Flow, variables: Variables, params: ModelParams, coded: bool) -> Networks:
-    """Return packing, decoder and, if coded, encoder of the first backbone that takes the data."""
+def build_networks(
+    flow: Flow, variables: Variables, params: ModelParams, method: Method
+) -> Networks:
+    """Return packing, decoder and, of a code, encoder of the first backbone that takes the data.
+
+    Networks of a method of partial evidence read one more feature a variable, its accuracy.
+    """
     shape = each(lambda variable: tuple(variable.shape), variables)
     backbone = next(backbone for backbone in BACKBONES.values() if backbone.takes(shape))
-    return backbone.networks(shape, flow.num_inputs, flow.num_outputs, params, coded)
+    more = 1 if method.evidence == "partial" else 0
+    inputs = each(lambda features: features + more, flow.num_inputs)
+    return backbone.networks(shape, inputs, flow.num_outputs, params, method.code != "none")

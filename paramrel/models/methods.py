@@ -19,6 +19,9 @@ RegularizerName = Literal["none", "kl", "mmd", "mutual_information"]
 Sampler = Literal["self", "prior", "learned"]
 
 
+Evidence = Literal["shared", "partial"]
+
+
 @dataclass(frozen=True)
 class Method:
     """One choice of each kind; gamma, lambda_ and beta are None where those of params.model count.
@@ -34,6 +37,9 @@ class Method:
     sampler: where the code of a sample comes from, of all that the decoder was trained for: read
         anew from θ at every step (`self`; nothing to read without a code), drawn from the `prior`
         that the regularizer draws codes to, or from a prior that is `learned` of the codes.
+    evidence: whether all variables of an example have a `shared` time, or `partial` evidence is
+        trained on too, where some are known better than others and some not at all (`evidence`).
+        Its networks are told the accuracy of each variable; a `mean` image, which are seen.
     """
 
     flow: FlowName
@@ -45,6 +51,7 @@ class Method:
     gamma: float | None = None
     lambda_: float | None = None
     beta: float | None = None
+    evidence: Evidence = "shared"
 
     @property
     def stochastic(self) -> bool:
@@ -135,6 +142,33 @@ METHODS = {
     ),
     "paramrel_xt": Method(
         "bayesian", "x_t", "same", "mutual_information", "prior", "code of the data x and a time"
+    ),
+    "bfn_evidence": Method(
+        "bayesian",
+        "none",
+        "clean",
+        "none",
+        "self",
+        "plain Bayesian Flow Network, told each accuracy",
+        evidence="partial",
+    ),
+    "paramrel_evidence": Method(
+        "bayesian",
+        "theta",
+        "later",
+        "mutual_information",
+        "self",
+        "code of partial evidence",
+        evidence="partial",
+    ),
+    "paramrel_mean_evidence": Method(
+        "bayesian",
+        "mean",
+        "later",
+        "mutual_information",
+        "self",
+        "code of a mean image and its mask",
+        evidence="partial",
     ),
 }
 

@@ -17,6 +17,7 @@ def exact_predictor(flow: BayesianFlow, data: Data, weights: Tensor | None = Non
 
     Bayes' rule gives p(j|θ). Its marginals are returned, variable by variable: a Categorical over
     classes or bins; for a GaussianFlow the point mass at the mean. No predictor has a lower loss.
+    θ alone says how much is known of each variable, so that they may have times of their own.
     Needs B·J·D multiplications per prediction, in float64.
     """
     flow.check(data)
@@ -30,7 +31,8 @@ def exact_predictor(flow: BayesianFlow, data: Data, weights: Tensor | None = Non
 
     def predict(theta: Theta, t: Tensor) -> Distribution:
         posterior = (prior + log_likelihood(theta)).softmax(-1)  # (B, J)
-        return flow.output_of(flow.each(partial(_mean, posterior=posterior, like=t), features))
+        mean = partial(_mean, posterior=posterior, like=leaves(t)[0])
+        return flow.output_of(flow.each(mean, features))
 
     return predict
 

@@ -33,7 +33,8 @@ def predictor(
 
     z: (B, d), a code of time s that all steps share; the decoder is told t where s is None.
     Without z, a model that has a self-encoder re-encodes the current θ_t at every step, as
-    ParamReL samples (s is then t). ValueError where the code is read from data instead.
+    ParamReL samples (s is then t). t may be one time per variable, of models that are trained on
+    partial evidence. ValueError where the code is read from data instead.
     """
     if z is None and model.encoder is not None and not model.method.reads_theta:
         raise ValueError(
@@ -41,11 +42,12 @@ def predictor(
             "encoded from data, or sample z from the prior (code='prior')"
         )
 
-    def predict(theta: Theta, t: Tensor) -> Outputs:
+    def predict(theta: Theta, t: Data) -> Outputs:
+        one = theta.times(1.0)
         if z is not None:
-            return model.output_distribution(theta, z, t, t if s is None else torch.full_like(t, s))
+            return model.output_distribution(theta, z, t, t if s is None else s * one)
         if model.encoder is None:
-            return model.output_distribution(theta, model.no_code(len(t)), t, torch.ones_like(t))
+            return model.output_distribution(theta, model.no_code(len(one)), t, one)
         z_t = sample_code(model.encode_theta(theta, t), generator)
         return model.output_distribution(theta, z_t, t, t)
 

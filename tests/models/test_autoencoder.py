@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from torch.nn.functional import one_hot
 
 from paramrel.data import Dataset, Split, load_dataset
+from paramrel.data.fields import each
 from paramrel.models.autoencoder import sample_code
 from paramrel.models.bounds import nll_bound, shuffled_code_loss
 from paramrel.models.build import build_model, cost_table
@@ -201,7 +202,9 @@ def test_a_bound_has_a_part_for_each_example_and_they_add_up(method, dataset):
 def test_only_a_shared_code_pays_its_rate(method):
     model, x = model_and_x(method)
     bound = nll_bound(model, x, num_times=2, generator=seeded())
-    assert (bound.rate > 0).all() == (method not in ("bfn", "ddpm", "paramrel_same"))
+    assert (bound.rate > 0).all() == (
+        METHODS[method].code != "none" and METHODS[method].code_time != "same"
+    )
 
 
 @pytest.mark.parametrize(
@@ -460,17 +463,25 @@ def test_an_unknown_method_is_refused_with_the_nearest_name():
 
 @pytest.mark.parametrize("dataset", (*DATASETS, 16, 28, 32, 64))
 def test_the_decoder_is_the_same_in_every_method_and_the_encoder_wherever_there_is_one(dataset):
-    """But for the decoder's last layer, which has the features of the flow's output."""
+    """But for the decoder's last layer, which has the features of the flow's output, and the first
+    ones of partial evidence, which have another feature a variable."""
 
-    def shapes(module):
+    def shapes(module, evidence):
+        skipped = ("head", "stem") if evidence == "partial" else "head"
         parameters = module.named_parameters()
-        return frozenset((n, p.shape) for n, p in parameters if not n.startswith("head"))
+        return frozenset((n, p.shape) for n, p in parameters if not n.startswith(skipped))
 
     models = [model_and_x(method, dataset)[0] for method, _ in on([dataset])]
-    assert len({shapes(model.decoder) for model in models}) == 1
-    assert len({shapes(model.encoder) for model in models if model.encoder}) == 1
+    for kind in ("shared", "partial"):
+        alike = [model for model in models if kind in ("partial", model.method.evidence)]
+        assert len({shapes(model.decoder, kind) for model in alike}) == 1
+        assert len({shapes(model.encoder, kind) for model in alike if model.encoder}) == 1
     for model in models:
         assert len(model.decoder.head.bias) == model.packing.size(model.flow.num_outputs)
+        more = {"shared": 0, "partial": 1}[model.method.evidence]
+        inputs = model.packing.size(each(lambda m, more=more: m + more, model.flow.num_inputs))
+        for network in filter(None, (model.decoder, model.encoder)):
+            assert network.stem.weight.shape[1] == inputs
 
 
 def test_the_command_prints_a_table_for_each_data_set_that_is_named(capsys):
@@ -516,8 +527,10 @@ def test_the_table_of_costs_counts_parameters_and_multiplications():
     total = table.loc["paramrel", ["decoder parameters", "encoder parameters"]].sum()
     assert total == sum(p.numel() for p in model.parameters())
     assert table.loc["bfn", "encoder parameters"] == 0
-    costs = table.loc[[name for name in CODED if METHODS[name].flow != "diffusion"], "FLOPs"]
-    assert costs.nunique() == 1
+    for kind in ("shared", "partial"):
+        alike = [name for name in CODED if METHODS[name].evidence == kind]
+        costs = table.loc[[name for name in alike if METHODS[name].flow != "diffusion"], "FLOPs"]
+        assert costs.nunique() == 1
 
 
 def test_a_code_whose_noise_vanishes_has_a_finite_loss_and_gradient_at_gamma_one():

@@ -8,7 +8,7 @@ import torch
 
 from paramrel.data import Dataset
 from paramrel.models import bounds
-from paramrel.models.bounds import nll_bound
+from paramrel.models.bounds import conditional_bound, nll_bound
 from paramrel.models.methods import METHODS
 from paramrel.runs.train import fit
 
@@ -54,3 +54,18 @@ def test_no_bound_is_lower_than_what_it_bounds(method, kind):
 def test_the_sum_finds_a_rate_that_is_not_paid(method, monkeypatch):
     monkeypatch.setattr(bounds, "rate", lambda posterior: 0 * posterior.mean.sum(-1))
     assert total(trained(method, "binary"), "binary") > 1.05
+
+
+@pytest.mark.parametrize("kind", OUTCOMES)
+@pytest.mark.parametrize("method", BOUNDED)
+def test_given_what_is_known_no_bound_is_lower_than_what_it_bounds(method, kind):
+    """The outcomes of the hidden variables given one value of the first: they sum to at most 1."""
+    model, outcomes = trained(method, kind), OUTCOMES[kind]
+    outcomes = outcomes[outcomes[:, 0] == outcomes[0, 0]]
+    x = outcomes.repeat_interleave(COPIES, 0)
+    seen = (torch.arange(x.shape[1]) == 0).expand(x.shape)
+    generator = model.generator(0)
+    bound = conditional_bound(model, x, seen, num_times=32, generator=generator).total
+    found = torch.exp(-bound.view(-1, COPIES).mean(1)).sum().item()
+    tight = {"diffusion": 0.001, "bayesian": 0.1, "one_shot": 0.03}[METHODS[method].flow]
+    assert tight < found < 1.02

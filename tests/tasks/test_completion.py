@@ -1,5 +1,6 @@
 """Records of which a part is known."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -7,13 +8,16 @@ import torch
 from torch import Generator
 
 from paramrel.data import load_dataset
+from paramrel.data.dataset import Variable
 from paramrel.figures.images import draws_by_label
 from paramrel.measures.completion import completion_table
 from paramrel.measures.config import EvaluateParams, GenerateParams
 from paramrel.metrics.extractors import train_classifier
+from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.runs.run import Run
+from paramrel.solvers import exact_predictor
 from paramrel.tasks.completion import complete, likeliest_label
 from paramrel.training.config import TrainParams
 
@@ -26,7 +30,12 @@ def untrained(method, data=MIXED):
     return build_model(method, data.variables, ModelParams(code_dim=4, mlp_width=16)).eval()
 
 
-@pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_clean"])
+EVIDENCE = ["bfn_evidence", "paramrel_evidence", "paramrel_mean_evidence"]
+
+
+@pytest.mark.parametrize(
+    "method", ["bfn", "paramrel", "paramrel_same", "paramrel_clean", *EVIDENCE]
+)
 def test_known_fields_come_back_as_they_are_and_the_others_are_drawn(method):
     once, again = (
         complete(untrained(method), KNOWN, 3, Generator().manual_seed(0)) for _ in range(2)
@@ -51,6 +60,95 @@ def test_known_fields_come_back_as_they_are_and_the_others_are_drawn(method):
 def test_what_cannot_be_completed_is_refused_with_the_reason(method, data, known, message):
     with pytest.raises(ValueError, match=message):
         complete(untrained(method, load_dataset(data)), known, 2, Generator())
+
+
+@pytest.mark.parametrize("method", ["bfn", "paramrel", *EVIDENCE])
+@pytest.mark.parametrize("dataset", ["digits", "digits_continuous"])
+def test_seen_pixels_come_back_as_they_are_and_hidden_ones_are_not_looked_at(method, dataset):
+    model, x = untrained(method, load_dataset(dataset)), load_dataset(dataset).test.x[:4]
+    seen = torch.rand(x.shape, generator=Generator().manual_seed(0)) < 0.5
+    other = torch.where(seen, x, x.roll(1, 0))
+    drawn, again = (complete(model, of, 3, model.generator(0), seen) for of in (x, other))
+    assert torch.equal(drawn[seen], x[seen]) and torch.equal(drawn, again)
+    assert drawn.dtype == x.dtype and not torch.equal(drawn, x)
+
+
+@pytest.mark.parametrize("method", ["bfn", *EVIDENCE])
+@pytest.mark.parametrize("dataset", ["digits", "digits_mixed"])
+def test_what_is_known_stays_at_one_and_the_rest_runs_from_zero(method, dataset, monkeypatch):
+    data = load_dataset(dataset)
+    model, told, decode = untrained(method, data), [], FlowAutoencoder.output_distribution
+
+    def watched(self, theta, z, t, s):
+        told.append((theta, t))
+        return decode(self, theta, z, t, s)
+
+    monkeypatch.setattr(FlowAutoencoder, "output_distribution", watched)
+    seen = None
+    if dataset == "digits":
+        seen = torch.arange(8).expand(4, 1, 8, 8) < 4
+        complete(model, data.test.x[:4], 4, model.generator(0), seen)
+        parts = [(theta, t, seen) for theta, t in told]
+    else:
+        complete(model, {"label": data.test.x["label"][:4]}, 4, model.generator(0))
+        ones = torch.ones(4, dtype=torch.bool)
+        parts = [(theta["label"], t if method == "bfn" else t["label"], ones) for theta, t in told]
+        if method != "bfn":
+            pixels = [t["pixels"] for _, t in told]
+            assert [(t.min(), t.max()) for t in pixels] == [(i / 4, i / 4) for i in range(5)]
+    certain = parts[0][0].logits[parts[0][2]]
+    for i, (theta, t, seen) in enumerate(parts):
+        assert torch.equal(theta.logits[seen], certain)
+        if method == "bfn":
+            assert t.tolist() == [i / 4] * 4
+        else:
+            assert (t[seen] == 1).all() and (t[~seen] == i / 4).all()
+
+
+POINTS = torch.tensor([*product(range(2), repeat=4)])
+MASSES = torch.softmax(1.5 * torch.randn(16, generator=Generator().manual_seed(5)), 0)
+RECORDS = {"a": POINTS[:, :2], "b": POINTS[:, 2], "c": POINTS[:, 3]}
+
+
+@pytest.mark.parametrize("kind", ["vector", "record"])
+def test_with_the_exact_predictor_the_rest_is_drawn_from_what_it_is_given_the_known(
+    kind, monkeypatch
+):
+    """Two bits of four are known; the frequencies of the others follow by enumeration."""
+    points, variables = POINTS, Variable("binary", (4,), 2)
+    if kind == "record":
+        points, shapes = RECORDS, {"a": (2,), "b": (), "c": ()}
+        variables = {name: Variable("binary", shape, 2) for name, shape in shapes.items()}
+    model = build_model("bfn_evidence", variables, ModelParams(mlp_width=16))
+    predict = exact_predictor(model.flow, points, MASSES)
+    monkeypatch.setattr(
+        FlowAutoencoder, "output_distribution", lambda self, theta, z, t, s: predict(theta, t)
+    )
+    known, number = torch.tensor([1, 0]), 20_000
+    if kind == "record":
+        drawn = complete(model, {"a": known.repeat(number, 1)}, 100, model.generator(0))
+        drawn = torch.cat([drawn["a"], drawn["b"][:, None], drawn["c"][:, None]], 1)
+    else:
+        seen = (torch.arange(4) < 2).repeat(number, 1)
+        x = torch.cat([known, known]).repeat(number, 1)
+        drawn = complete(model, x, 100, model.generator(0), seen)
+    assert torch.equal(drawn[:, :2], known.repeat(number, 1))
+    found = (drawn[:, 2:] @ torch.tensor([2, 1])).bincount(minlength=4) / number
+    given = MASSES[(POINTS[:, :2] == known).all(1)]
+    expected = given / given.sum()
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.02)
+    marginal = MASSES.view(4, 4).sum(0)
+    assert (expected - marginal).abs().max() > 0.1  # what is known says something
+
+
+def test_masks_that_do_not_fit_are_refused():
+    x = load_dataset("digits").test.x[:4]
+    model = untrained("bfn_evidence", load_dataset("digits"))
+    for seen in (torch.ones(4, 1, 8, 8), torch.ones(4, 8, 8, dtype=torch.bool)):
+        with pytest.raises(ValueError, match="where has"):
+            complete(model, x, 2, seen=seen)
+    with pytest.raises(ValueError, match="leave out seen"):
+        complete(untrained("bfn_evidence"), KNOWN, 2, seen=x == x)
 
 
 def test_the_likeliest_label_is_that_of_the_least_bound(monkeypatch):
