@@ -62,7 +62,7 @@ def likelihood_bars(rows: pd.DataFrame, independent_pixels: float) -> Figure:
 
 def probes_over_time(rows: pd.DataFrame, pixels: float, pca: float) -> Figure:
     """Draw the accuracy of a linear probe on codes of time s, mean and range over the seeds."""
-    columns = [column for column in rows if column.startswith("probe_t")]
+    columns = [name for name in rows if name.startswith("probe_t") and not name.endswith("_sem")]
     long = rows.dropna(subset=columns).melt(["method", "seed"], columns, "time", "accuracy")
     long["time"] = long["time"].str.removeprefix("probe_t").astype(float)
     figure, axis = plt.subplots(figsize=(7.6, 3.6), layout="constrained")

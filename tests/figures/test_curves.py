@@ -27,6 +27,7 @@ METHOD_ROWS = pd.DataFrame(
         "shuffled_code": [None, 120.0, 0.0] * 2,
         "probe_t0.5": [None, 0.8, 0.5] * 2,
         "probe_t1": [None, 0.9, 0.7] * 2,
+        "probe_t1_sem": [None, 0.01, 0.01] * 2,
     }
 )
 ERRORS = pd.DataFrame(
