@@ -213,6 +213,7 @@ def _level(axis: Axes, method: str, values: pd.Series) -> None:
             0.03, 0.97 if above else 0.03, f"{'↑' if above else '↓'} {method}: {mean:.4g}",
             color=color, fontsize="small", va="top" if above else "bottom",
             transform=axis.transAxes,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
         )  # fmt: skip
 
 
