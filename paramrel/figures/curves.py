@@ -209,11 +209,13 @@ def _level(axis: Axes, method: str, values: pd.Series) -> None:
         axis.axhspan(values.min(), values.max(), color=color, alpha=0.2, lw=0)
     else:
         above = mean > high
+        bottom, top = axis.get_ylim()  # room for its name beyond the lines
+        room = 0.12 * (top - bottom)
+        axis.set_ylim(bottom - (not above) * room, top + above * room)
         axis.text(
             0.03, 0.97 if above else 0.03, f"{'↑' if above else '↓'} {method}: {mean:.4g}",
             color=color, fontsize="small", va="top" if above else "bottom",
             transform=axis.transAxes,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
         )  # fmt: skip
 
 
