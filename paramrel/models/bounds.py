@@ -135,8 +135,7 @@ def transmitted(
         for start, end in pairwise(edges):
             losses = []
             for u in stratified_times(count(x), num_times, generator, model.device):
-                t = start + (end - start) * u
-                t = where_present(t, present)
+                t = where_present(start + (end - start) * u, present)
                 theta, z, s = _step(model, x, t, shared, generator)
                 out = model.output_distribution(theta, z, t, s)
                 losses.append(model.flow.loss_continuous_time(x, out, t, present))

@@ -40,8 +40,8 @@ def complete(
     do, draw whole records with `sample` and select. It ends in the mode. solver: as of `sample`.
     generator: on the model's device; by default of seed 0.
 
-    Raises ValueError where nothing is hidden or nothing is seen, for fields that are not the
-    model's, and for a model whose θ does not move or whose code is read from whole records.
+    Raises ValueError where nothing is hidden, for fields that are none of the model's, and for a
+    model whose θ does not move or whose code is read from whole records.
 
     >>> import paramrel
     >>> from paramrel.models.config import ModelParams
@@ -51,11 +51,10 @@ def complete(
     torch.Size([3, 1, 8, 8])
     """
     _check(model, known, seen)
-    x = known if not isinstance(model.variables, dict) else _whole_records(model, known)
+    x = _whole_records(model, known) if isinstance(model.variables, dict) else known
     generator = generator or model.generator(0)
-    return in_batches(
-        model, partial(_complete_batch, model, steps, generator, solver), *_seen(x, seen)
-    )
+    drawn = partial(_complete_batch, model, steps, generator, solver)
+    return in_batches(model, drawn, x, _seen(x, seen))
 
 
 def _whole_records(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -69,14 +68,17 @@ def _whole_records(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> dict[
     return each(unknown, model.variables) | dict(known)
 
 
-def _seen(x: Data, seen: Data | None) -> tuple[Data, Data]:
-    """x and which of it is seen; a field that `seen` does not name is, but for what is missing."""
-    found = present(x)
-    if seen is not None:
-        found = each(torch.logical_and, found, found | seen if isinstance(x, dict) else seen)
+def _seen(x: Data, seen: Data | None) -> Data:
+    """Which of x is seen: all that is not missing, where `seen` says no more of it."""
+    there = present(x)
+    if isinstance(x, dict):
+        seen = {**there, **(seen or {})}
+    elif seen is None:
+        seen = there
+    found = each(lambda there, seen: there & seen.to(there.device), there, seen)
     if all(part.all() for part in leaves(found)):
         raise ValueError("nothing is hidden, so there is nothing to complete: say what is seen")
-    return x, found
+    return found
 
 
 def _complete_batch(

@@ -1,13 +1,12 @@
 """Data of which values are missing, in training too: no message about them, no term of them."""
 
-from itertools import product
+import math
 
 import pytest
 import torch
 
 import paramrel
 from paramrel.data import load_dataset
-from paramrel.data.dataset import Variable
 from paramrel.data.fields import each, leaves, missing
 from paramrel.models import autoencoder
 from paramrel.models.autoencoder import FlowAutoencoder
@@ -16,7 +15,6 @@ from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.models.encoding import mean_code
 from paramrel.models.methods import METHODS
-from paramrel.solvers import exact_predictor
 from paramrel.tasks.completion import complete
 
 PARTIAL = [name for name, method in METHODS.items() if method.evidence == "partial"]
@@ -100,54 +98,32 @@ def test_what_is_missing_is_not_asked_for(method, monkeypatch):
     assert model.encoder is None or not s[gone].any()
 
 
-POINTS = torch.tensor([*product(range(2), repeat=4)])
-FLIPS = (POINTS[:, 1:] != POINTS[:, :-1]).sum(1)
-MASSES = 0.5 * 0.1**FLIPS * 0.9 ** (3 - FLIPS)  # a chain: each bit is mostly the one before
-
-
-def entropy(variables):
-    """H(x_d for d in variables) of the points, nats."""
-    keys = (POINTS[:, variables] * 2 ** torch.arange(len(variables))).sum(1)
-    return torch.special.entr(torch.zeros(16).index_add(0, keys, MASSES)).sum().item()
-
-
-@pytest.mark.parametrize(("there", "known"), [([0, 2], []), ([0, 1, 3], [1]), ([3], [])])
-def test_the_exact_predictor_s_bound_is_the_entropy_of_what_is_there(there, known, monkeypatch):
-    model = build_model("bfn_evidence", Variable("binary", (4,), 2), PARAMS)
-    predict = exact_predictor(model.flow, POINTS, MASSES)
-    monkeypatch.setattr(
-        FlowAutoencoder, "output_distribution", lambda self, theta, z, t, s: predict(theta, t)
-    )
-    x = POINTS[torch.multinomial(MASSES, 20_000, replacement=True, generator=seeded())]
-    gone = torch.ones(4, dtype=torch.bool)
-    gone[there] = False
-    x = x.masked_fill(gone, -1)
-    seen = torch.zeros(4, dtype=torch.bool)
-    seen[known] = True
-    found = conditional_bound(model, x, seen.expand(x.shape), 32, seeded()).total
-    error = found.std().item() / len(x) ** 0.5
-    assert found.mean().item() == pytest.approx(entropy(there) - entropy(known), abs=4 * error)
-    if not known:
-        found = nll_bound(model, x, num_times=32, generator=seeded()).total
-        assert found.mean().item() == pytest.approx(entropy(there), abs=4 * error)
-
-
 def test_a_model_learns_from_examples_with_gaps():
-    """Four of ten bits are missing at random, so that one example in eight is whole."""
-    x = POINTS[torch.multinomial(MASSES, 6_000, replacement=True, generator=seeded())].float()
-    parts = tuple(with_gaps(x, 0.4).split([5_000, 500, 500]))
+    """A chain of four bits, each mostly the one before; four of ten are missing, at random."""
+    flip = 0.1
+
+    def chain(number, seed):
+        flips = torch.rand(number, 4, generator=seeded(seed)) < torch.tensor([0.5, *3 * [flip]])
+        return flips.cumsum(1) % 2
+
+    parts = tuple(with_gaps(chain(6_000, 0).float(), 0.4).split([5_000, 500, 500]))
     data = paramrel.Dataset.from_tensors(parts, "binary", missing=True)
     numbers = {"steps": 300, "evaluations": 1, "mlp_width": 64, "progress": False}
     model = paramrel.fit(data, "bfn_evidence", **numbers).model
-    whole = POINTS[torch.multinomial(MASSES, 4_000, replacement=True, generator=seeded(2))]
-    for known in ([], [0], [1, 3]):
+    whole = chain(4_000, 2)
+    once, twice = (entropy_of_a_bit(share) for share in (flip, 2 * flip * (1 - flip)))
+    least = {(): math.log(2) + 3 * once, (0,): 3 * once, (1, 3): 3 * once - twice}
+    for known, nats in least.items():
         seen = torch.zeros(4, dtype=torch.bool)
-        seen[known] = True
+        seen[[*known]] = True
         bound = conditional_bound(model, whole, seen.expand(whole.shape), 16, seeded()).total
         error = bound.std().item() / len(whole) ** 0.5
-        least = entropy([0, 1, 2, 3]) - entropy(known)
-        independent = sum(entropy([d]) for d in range(4) if d not in known)
-        assert least - 4 * error < bound.mean() < least + 0.35 * (independent - least)
+        independent = (4 - len(known)) * math.log(2)
+        assert nats - 4 * error < bound.mean() < nats + 0.35 * (independent - nats)
+
+
+def entropy_of_a_bit(share):
+    return -share * math.log(share) - (1 - share) * math.log(1 - share)
 
 
 def test_methods_of_shared_times_refuse_missing_values_and_name_those_that_do_not():
