@@ -25,7 +25,7 @@ PROBE = """<script>addEventListener("load", () => {
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium on the PATH")
 @pytest.mark.parametrize("width", [390, 1200])
 def test_the_report_shows_every_picture_and_fits_a_phone_and_a_desk(tmp_path, width):
-    page = (ROOT / "results/report.html").read_text(encoding="utf-8")
+    page = (ROOT / "results/digits/report.html").read_text(encoding="utf-8")
     (tmp_path / "report.html").write_text(page.replace("</head>", f"{PROBE}</head>"), "utf-8")
     command = [BROWSER, *FLAGS, f"--user-data-dir={tmp_path}/profile", f"--window-size={width},900"]
     shown = subprocess.run(
