@@ -55,8 +55,8 @@ class Split:
     """One part of a data set.
 
     x: (N, C, H, W) for images; long classes where the kind is binary or categorical, else float32
-    values in [-1, 1]. A Tensor where the set is small, `Examples` where it stays on disk, `Fields`
-    where it is mixed; x[index] reads all three.
+    values in [-1, 1]; -1 or NaN where a value is missing. A Tensor where the set is small,
+    `Examples` where it stays on disk, `Fields` where it is mixed; x[index] reads all three.
     labels: (N,) long; factors: (N, F) long; attributes: (N, A) bool.
     """
 
@@ -159,7 +159,8 @@ class Dataset:
         for name, (low, high) in self.scales.items():
             columns[name] = low + (columns[name] + 1) / 2 * (high - low)
         for name, meanings in self.categories.items():
-            columns[name] = np.array(meanings)[columns[name]]
+            codes = columns[name]
+            columns[name] = pd.Series(np.array(meanings)[codes]).where(codes >= 0)
         return pd.DataFrame(columns)
 
 

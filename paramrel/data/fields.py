@@ -33,6 +33,11 @@ def count(x: Tensor | Mapping[str, Tensor]) -> int:
     return len(leaves(x)[0])
 
 
+def missing(x: Tensor) -> Tensor:
+    """Return where x, (N, ...), holds what nobody knows: NaN among numbers, -1 among classes."""
+    return x.isnan() if x.is_floating_point() else x < 0
+
+
 def moved(x: Data, device: torch.device | str) -> Data:
     """Return x on a device."""
     return each(lambda part: part.to(device), x)

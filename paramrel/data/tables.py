@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import torch
 from pandas.api import types
@@ -27,10 +28,10 @@ def from_dataframe(
 
     Words, booleans, categories and whole numbers of at most 50 different values become categorical;
     other numbers continuous, scaled so that the training part fills [-1, 1] and the others are
-    clamped to it. `kinds` names another kind, as `from_tensors` has them, for some columns.
-    `to_dataframe` leads back. splits, seed: see `from_tensors`.
+    clamped to it. `kinds` names another kind, as `from_tensors` has them, for some columns. Missing
+    values stay missing. `to_dataframe` leads back. splits, seed, missing: see `from_tensors`.
 
-    Raises ValueError for missing values, columns of one value, and what is no number or class.
+    Raises ValueError for columns of one value, and for what is no number or class.
 
     >>> import pandas as pd
     >>> from paramrel.data import Dataset
@@ -49,7 +50,7 @@ def from_dataframe(
         if kinds[column] in ("binary", "categorical")
     }
     values = {
-        column: as_tensor(column, coded[column].codes if column in coded else df[column].to_numpy())
+        column: as_tensor(column, _numbers(coded.get(column, df[column])), missing=True)
         for column in df
     }
     split = torch.from_numpy(split_own(name, values, splits, seed))
@@ -64,6 +65,7 @@ def from_dataframe(
         kinds,
         levels={c: len(coded[c].categories) for c in coded},
         name=name,
+        missing=True,
     )
     return replace(
         data, scales=scales, categories={c: tuple(coded[c].categories.tolist()) for c in coded}
@@ -75,12 +77,17 @@ def _check(df: pd.DataFrame, kinds: dict[str, str]) -> None:
         raise ValueError(f"the columns {', '.join(repeated)} stand twice; rename one of each")
     if unknown := kinds.keys() - set(df.columns):
         raise ValueError(f"kinds names {min(unknown)!r}, but the columns are {[*df.columns]}")
-    missing = df.isna().sum()
-    if missing.any():
-        listed = ", ".join(f"{column} ({n})" for column, n in missing[missing > 0].items())
-        raise ValueError(f"values are missing in {listed}; drop those rows or fill them first")
     if single := [column for column in df if df[column].nunique() < 2]:
         raise ValueError(f"{', '.join(single)}: one value only; leave out such columns")
+
+
+def _numbers(column: pd.Series | pd.Categorical) -> np.ndarray:
+    """Numbers (N,), of classes their codes; NaN where one is missing."""
+    if isinstance(column, pd.Categorical):
+        return (
+            np.where(column.isna(), np.nan, column.codes) if column.isna().any() else column.codes
+        )
+    return column.to_numpy(float, na_value=np.nan) if column.isna().any() else column.to_numpy()
 
 
 def _kind(column: pd.Series) -> str:
@@ -88,12 +95,18 @@ def _kind(column: pd.Series) -> str:
         if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
             raise ValueError(f"{column.name} holds {column.dtype}; turn it to numbers or classes")
         return "categorical"
-    few = types.is_integer_dtype(column) and column.nunique() <= FEW
-    return "categorical" if few else "continuous"
+    known = column.dropna()
+    few = column.nunique() <= FEW
+    # pandas holds whole numbers of which some are missing as fractions
+    whole = types.is_integer_dtype(column) or (len(known) < len(column) and (known % 1 == 0).all())
+    return "categorical" if few and whole else "continuous"
 
 
 def _scale(column: str, values: torch.Tensor) -> tuple[float, float]:
-    low, high = values.min().item(), values.max().item()
+    known = values[~values.isnan()]
+    if known.numel() == 0:
+        raise ValueError(f"{column} is missing in the whole training part; leave that column out")
+    low, high = known.min().item(), known.max().item()
     if low == high:
         raise ValueError(f"{column} is {low:g} in the whole training part; leave that column out")
     return low, high

@@ -26,6 +26,7 @@ def from_tensors(
     label_names: Sequence[str] = (),
     splits: tuple[float, float, float] = SHARES,
     seed: int = 0,
+    missing: bool = False,
 ) -> Dataset:
     """Return a data set of tensors or arrays x, (N, ...), images being (N, C, H, W).
 
@@ -36,6 +37,9 @@ def from_tensors(
     many as occur; "discretized", whole numbers or the centres (2k + 1) / levels - 1 of bins, bytes
     having 256 levels by default; "continuous", numbers in [-1, 1].
     labels: (N,) whole numbers from 0 or words, in a tuple where x is; splits: the parts' shares.
+    missing: whether NaN stands for values that nobody knows, of classes too; methods of partial
+    evidence learn from what is there (exact where it does not depend on the values which are
+    missing), and all others refuse such data.
 
     Everything is checked here, once. Raises ValueError for values that are not finite or of another
     kind, for lengths that differ, and where there are too few different examples for three parts.
@@ -49,7 +53,7 @@ def from_tensors(
     """
     parts = x if isinstance(x, tuple) else (x,)
     mixed = isinstance(parts[0], Mapping)
-    tensors, lengths = _joined(name, parts if mixed else [{"x": part} for part in parts])
+    tensors, lengths = _joined(name, parts if mixed else [{"x": part} for part in parts], missing)
     values, variables = _read(tensors, kind, levels)
     if len(lengths) == 1:
         split = split_own(name, values, splits, seed)
@@ -72,13 +76,15 @@ def from_tensors(
     )
 
 
-def _joined(name: str, parts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Tensor], list[int]]:
+def _joined(
+    name: str, parts: Sequence[Mapping[str, Any]], missing: bool
+) -> tuple[dict[str, Tensor], list[int]]:
     """Return the fields of all parts one after another, and how many examples each part has."""
     if len(parts) not in (1, 3):
         raise ValueError(
             f"{name} has {len(parts)} parts; give one tensor, or a tuple (train, validation, test)"
         )
-    checked = [{f: as_tensor(f, values) for f, values in part.items()} for part in parts]
+    checked = [{f: as_tensor(f, values, missing) for f, values in part.items()} for part in parts]
     shapes = [{f: tuple(t.shape[1:]) for f, t in part.items()} for part in checked]
     if not shapes[0] or any(shape != shapes[0] for shape in shapes):
         raise ValueError(f"{name} has examples of unequal fields or shapes: {shapes}")

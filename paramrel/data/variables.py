@@ -11,8 +11,11 @@ from paramrel.data.readings import Reading
 KINDS = ("binary", "categorical", "discretized", "continuous")
 
 
-def as_tensor(name: str, values: Any) -> Tensor:
-    """Return finite numbers (N, ...) on the CPU; raises ValueError for what is none."""
+def as_tensor(name: str, values: Any, missing: bool = False) -> Tensor:
+    """Return finite numbers (N, ...) on the CPU; raises ValueError for what is none.
+
+    missing: whether NaN may stand for what nobody knows.
+    """
     if not isinstance(values, Tensor):
         array = np.array(values)  # a copy, which may be written
         if array.dtype.kind not in "biuf":
@@ -23,9 +26,13 @@ def as_tensor(name: str, values: Any) -> Tensor:
         raise ValueError(
             f"{name} is {values.dtype} {tuple(values.shape)}; it must hold real numbers, (N, ...)"
         )
-    bad = values.numel() - int(values.isfinite().sum())
-    if bad:
-        raise ValueError(f"{name} has {bad} values that are NaN or infinite; all must be finite")
+    if infinite := int(values.isinf().sum()):
+        raise ValueError(f"{name} has {infinite} infinite values; all must be finite")
+    if not missing and (unknown := int(values.isnan().sum())):
+        raise ValueError(
+            f"{name} has {unknown} values that are NaN; if those are missing values, say so with "
+            "missing=True"
+        )
     return values
 
 
@@ -42,10 +49,24 @@ def read_variable(
     """Return values (N, ...) as a flow models them, and how many levels they have.
 
     binary and categorical: long classes; discretized: the centres of the bins, float32;
-    continuous: float32 in [-1, 1], no levels. Raises ValueError for values of another kind.
+    continuous: float32 in [-1, 1], no levels. Where values are missing, NaN, they stay NaN or
+    become class -1. Raises ValueError for values of another kind.
     """
     if kind not in KINDS:
         raise ValueError(f"the kind of {name} is {kind!r}; it must be one of {', '.join(KINDS)}")
+    gone = values.isnan()
+    if gone.all():
+        raise ValueError(f"all values of {name} are missing; leave it out")
+    known, levels = _read_known(name, values[~gone], kind, levels)
+    mark = float("nan") if known.is_floating_point() else -1
+    read = torch.full(values.shape, mark, dtype=known.dtype)
+    read[~gone] = known
+    return read, levels
+
+
+def _read_known(
+    name: str, values: Tensor, kind: str, levels: int | None
+) -> tuple[Tensor, int | None]:
     if kind == "continuous":
         return _in_range(name, values.float()), None
     if kind == "binary":

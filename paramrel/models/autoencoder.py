@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from paramrel.data import Variables
-from paramrel.data.fields import Data, count, each, leaves, moved
+from paramrel.data import Variable, Variables
+from paramrel.data.fields import Data, count, each, leaves, missing, moved
 from paramrel.flows import Flow, Theta
 from paramrel.models.config import ModelParams
 from paramrel.models.evidence import (
@@ -17,8 +17,10 @@ from paramrel.models.evidence import (
     least_time,
     patterns_of,
     per_example,
+    present,
     reads_unknown,
     training_evidence,
+    where_present,
 )
 from paramrel.models.methods import Method
 from paramrel.models.objective import KERNELS, method_weights, rate
@@ -122,7 +124,8 @@ class FlowAutoencoder(nn.Module):
     def to_flow(self, x: Data) -> Data:
         """Return data x on the model's device, as its flow takes them.
 
-        To a diffusion, binary pixels are ±1.
+        To a diffusion, binary pixels are ±1. What is missing becomes some value of its kind; no
+        result depends on it where `seen` of x is heeded.
 
         Raises ValueError where x has other fields or shapes than the data the model is built for.
         """
@@ -131,7 +134,15 @@ class FlowAutoencoder(nn.Module):
             raise ValueError(
                 f"x holds examples of shape {shape}, but this model is built for {self.data_shape}"
             )
-        return self.flow.from_data(moved(x, self.device))
+        return self.flow.from_data(each(_filled, moved(x, self.device), self.variables))
+
+    def present(self, x: Data) -> Data | None:
+        """Return which variables of data x, (B, ...), are not missing; None where none can be.
+
+        A method of shared times reads complete data only.
+        """
+        shared = self.method.evidence == "shared"
+        return None if shared else present(moved(x, self.device))
 
     def to_data(self, x: Data) -> Data:
         """Return x from the flow as the data are; x̂ may lie between or beyond them."""
@@ -167,14 +178,16 @@ class FlowAutoencoder(nn.Module):
         s: (B,), or of a code of θ the time of every variable, (B, ...), 0 where it is hidden.
 
         A code of θ: q(z | θ_s, s), with θ_s ~ p_F(θ | x; s) drawn first. A code of x: q(z | x),
-        whatever s; of x_t: q(z | x, s). Of scale 0 where the code is deterministic.
+        whatever s; of x_t: q(z | x, s). Of scale 0 where the code is deterministic. Variables
+        that are missing in x have time 0.
         """
-        x = self.to_flow(x)
+        seen, x = self.present(x), self.to_flow(x)
         s = torch.ones(count(x), device=self.device) if s is None else s
         if self.method.code == "x":
             return self._posterior(self.flow.certain_input(x), torch.ones_like(s))
         if self.method.code == "x_t":
             return self._posterior(self.flow.certain_input(x), s)
+        s = where_present(s, seen)
         return self.encode_theta(self.flow.sample_theta(x, s, generator=generator), s)
 
     def _posterior(self, features: Data, s: Tensor) -> Normal:
@@ -248,13 +261,15 @@ class FlowAutoencoder(nn.Module):
         return None if drawn.posterior is None else (drawn.z, drawn.prior)
 
     def _draw(self, x: Data, generator: Generator | None, rows: slice) -> _Drawn:
-        x = self.to_flow(x)
+        known, x = self.present(x), self.to_flow(x)
         t = low_discrepancy_times(count(x), generator, self.device)
         s = self._training_code_time(t, generator)
         shape, same, unknown = (len(t), self.params.code_dim), (s == t)[rows], None
         if self.method.evidence == "partial":
             seen = patterns_of(self.variables).draw(len(t), generator, self.device)
             t, s, unknown = training_evidence(seen, t, s, generator)
+            t, s = where_present(t, known), where_present(s, known)
+            unknown = each(torch.logical_and, unknown, known)
         theta_t = self.flow.sample_theta(x, t, generator=generator).map(lambda a: a[rows])
         if self.method.reads_theta:
             theta_s = self.flow.sample_theta(x, s, generator=generator).map(lambda a: a[rows])
@@ -282,6 +297,12 @@ class FlowAutoencoder(nn.Module):
         later = t + (1 - t) * torch.rand(t.shape, generator=generator, device=t.device)
         same = torch.rand(t.shape, generator=generator, device=t.device)
         return torch.where(same < self.params.same_time_share, t, later)
+
+
+def _filled(x: Tensor, variable: Variable) -> Tensor:
+    """x with a value of its kind where it is missing: class 0, the first bin, or 0."""
+    value = 1 / variable.levels - 1 if variable.kind == "discretized" else 0
+    return x.masked_fill(missing(x), value)
 
 
 def sample_code(posterior: Normal, generator: Generator | None = None) -> Tensor:

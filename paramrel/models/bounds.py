@@ -7,11 +7,11 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor
 
-from paramrel.data.fields import Data, count, each
+from paramrel.data.fields import Data, count, each, leaves
 from paramrel.flows import Theta
 from paramrel.models.autoencoder import FlowAutoencoder, Outputs, sample_code
 from paramrel.models.batches import in_batches
-from paramrel.models.evidence import evidence
+from paramrel.models.evidence import evidence, require_present, where_present
 from paramrel.models.objective import rate
 from paramrel.models.times import stratified_times
 
@@ -46,8 +46,10 @@ def nll_bound(
 
     One code of θ or x, read at s = 1, serves all steps, so its rate is paid once. A code of θ
     of the `same` time: the receiver reads z_t from the θ_t that it holds, so it is free.
-    No code: L + L_r (Graves et al. 2023, arXiv 2308.07037, eq. 13). Raises ValueError for a
-    method that has no bound, with the reason.
+    No code: L + L_r (Graves et al. 2023, arXiv 2308.07037, eq. 13). Of values that are missing in
+    x no message is sent and no term stands in the bound, which is one on -ln p of the others.
+    Raises ValueError for a method that has no bound, with the reason, for missing values where the
+    method does not read such data, and with them for a number n.
 
     >>> import paramrel
     >>> model = paramrel.load_pretrained("digits").model
@@ -59,7 +61,7 @@ def nll_bound(
         raise ValueError(f"this method has no bound on −ln p(x): {model.method.no_bound}")
 
     def measured(x: Data) -> dict[str, Tensor]:
-        return vars(_bound_of_batch(model, _checked(model, x), n, num_times, generator))
+        return vars(_bound_of_batch(model, *_checked(model, x), n, num_times, generator))
 
     return NLLBound(**in_batches(model, measured, x))
 
@@ -74,7 +76,8 @@ def conditional_bound(
     """Return an upper bound on −ln p(x_U | x_K), in nats per example, on the CPU.
 
     x: (N, ...), on any device. seen: booleans (N, ...), of each field of records; the variables K
-    are those that are seen, U all others. num_times, generator: as in `nll_bound`.
+    are those that are seen, U all others that are not missing. num_times, generator: as in
+    `nll_bound`.
 
     θ_K is drawn once, at t = 1, and θ_U(t) runs from 0 to 1:
 
@@ -97,8 +100,7 @@ def conditional_bound(
         raise ValueError(f"this method has no bound on −ln p(x): {model.method.no_bound}")
 
     def measured(x: Data, seen: Data) -> dict[str, Tensor]:
-        x = _checked(model, x)
-        return vars(_conditional_of_batch(model, x, seen, num_times, generator))
+        return vars(_conditional_of_batch(model, *_checked(model, x), seen, num_times, generator))
 
     return NLLBound(**in_batches(model, measured, x, seen))
 
@@ -127,16 +129,17 @@ def transmitted(
         raise ValueError(f"times are {tuple(times)}; they must rise and lie in (0, 1]")
 
     def measured(x: Data) -> Tensor:
-        x = _checked(model, x)
-        shared, _ = _shared_code(model, x, generator)
+        x, present = _checked(model, x)
+        shared, _ = _shared_code(model, x, present, generator)
         parts = []
         for start, end in pairwise(edges):
             losses = []
             for u in stratified_times(count(x), num_times, generator, model.device):
                 t = start + (end - start) * u
+                t = where_present(t, present)
                 theta, z, s = _step(model, x, t, shared, generator)
                 out = model.output_distribution(theta, z, t, s)
-                losses.append(model.flow.loss_continuous_time(x, out, t))
+                losses.append(model.flow.loss_continuous_time(x, out, t, present))
             parts.append((end - start) * torch.stack(losses).mean(0))
         return torch.stack(parts, 1).cumsum(1)
 
@@ -153,47 +156,66 @@ def shuffled_code_loss(
     """
 
     def measured(x: Data) -> Tensor:
-        return _shuffled_batch(model, _checked(model, x), num_times, generator)
+        return _shuffled_batch(model, *_checked(model, x), num_times, generator)
 
     return in_batches(model, measured, x)
 
 
-def _checked(model: FlowAutoencoder, x: Data) -> Data:
-    """Data as the flow takes them, whose values are what a bound can be said of."""
-    x = model.to_flow(x)
+def _checked(model: FlowAutoencoder, x: Data) -> tuple[Data, Data | None]:
+    """Data as the flow takes them, whose values are what a bound can be said of; which are present.
+
+    None where all must be.
+    """
+    require_present(model.method, x)
+    present, x = model.present(x), model.to_flow(x)
     model.flow.check(x)
-    return x
+    return x, present
 
 
 def _bound_of_batch(
-    model: FlowAutoencoder, x: Data, n: int | None, num_times: int, generator: Generator | None
+    model: FlowAutoencoder,
+    x: Data,
+    present: Data | None,
+    n: int | None,
+    num_times: int,
+    generator: Generator | None,
 ) -> NLLBound:
-    shared, kl = _shared_code(model, x, generator)
+    if n is not None and present is not None and not all(part.all() for part in leaves(present)):
+        raise ValueError("of data with missing values only the limit of many steps is known: no n")
+    shared, kl = _shared_code(model, x, present, generator)
     losses = []
     for t in stratified_times(count(x), num_times, generator, model.device):
         if n is not None:
             step = (t * n).long()
             t = step / n
-        theta, z, s = _step(model, x, t, shared, generator)
-        out = model.output_distribution(theta, z, t, s)
+        times = where_present(t, present)
+        theta, z, s = _step(model, x, times, shared, generator)
+        out = model.output_distribution(theta, z, times, s)
         losses.append(
-            model.flow.loss_continuous_time(x, out, t)
+            model.flow.loss_continuous_time(x, out, times, present)
             if n is None
             else model.flow.loss_discrete_time(x, out, 1 + step, n, generator=generator)
         )
-    end = torch.ones_like(t)
+    end = where_present(torch.ones_like(t), present)
     theta, z, s = _step(model, x, end, shared, generator)
     out = model.output_distribution(theta, z, end, s)
     model.flow.check_output(out)
     transmission = torch.stack(losses).mean(0)
-    reconstruction = model.flow.reconstruction_loss(x, out)
-    return NLLBound(model.flow.prior_loss(x), transmission, reconstruction, kl)
+    reconstruction = model.flow.reconstruction_loss(x, out, present)
+    return NLLBound(model.flow.prior_loss(x, present), transmission, reconstruction, kl)
 
 
 def _conditional_of_batch(
-    model: FlowAutoencoder, x: Data, seen: Data, num_times: int, generator: Generator | None
+    model: FlowAutoencoder,
+    x: Data,
+    present: Data | None,
+    seen: Data,
+    num_times: int,
+    generator: Generator | None,
 ) -> NLLBound:
     flow, unknown = model.flow, each(torch.logical_not, seen)
+    if present is not None:
+        seen, unknown = (each(torch.logical_and, part, present) for part in (seen, unknown))
     one, free = (make(count(x), device=model.device) for make in (torch.ones, torch.zeros))
     certain = flow.sample_theta(x, one, generator=generator)
     shared, s, kl = None, None, free
@@ -202,11 +224,11 @@ def _conditional_of_batch(
         hidden = flow.prior(model.batch_shape(count(x)), model.device, generator)
         shared = sample_code(model.encode_theta(certain.where(seen, hidden), s), generator)
     elif not model.method.reads_theta:
-        (shared, kl), s = _shared_code(model, x, generator), one
+        (shared, kl), s = _shared_code(model, x, present, generator), one
 
     def decoded(t: Tensor) -> tuple[Outputs, Data]:
-        theta = certain.where(seen, flow.sample_theta(x, t, generator=generator))
-        times = evidence(seen, one, t)
+        times = where_present(evidence(seen, one, t), present)
+        theta = certain.where(seen, flow.sample_theta(x, times, generator=generator))
         if shared is not None:
             return model.output_distribution(theta, shared, times, s), times
         z = sample_code(model.encode_theta(theta, times), generator)
@@ -224,22 +246,25 @@ def _conditional_of_batch(
 
 
 def _shuffled_batch(
-    model: FlowAutoencoder, x: Data, num_times: int, generator: Generator | None
+    model: FlowAutoencoder,
+    x: Data,
+    present: Data | None,
+    num_times: int,
+    generator: Generator | None,
 ) -> Tensor:
-    shared, _ = _shared_code(model, x, generator)
+    shared, _ = _shared_code(model, x, present, generator)
     differences = []
     for t in stratified_times(count(x), num_times, generator, model.device):
+        t = where_present(t, present)
         theta, z, s = _step(model, x, t, shared, generator)
-        true, shuffled = (
-            model.flow.loss_continuous_time(x, model.output_distribution(theta, code, t, s), t)
-            for code in (z, z.roll(1, 0))
-        )
+        outs = (model.output_distribution(theta, code, t, s) for code in (z, z.roll(1, 0)))
+        true, shuffled = (model.flow.loss_continuous_time(x, out, t, present) for out in outs)
         differences.append(shuffled - true)
     return torch.stack(differences).mean(0)
 
 
 def _shared_code(
-    model: FlowAutoencoder, x: Data, generator: Generator | None
+    model: FlowAutoencoder, x: Data, present: Data | None, generator: Generator | None
 ) -> tuple[Tensor | None, Tensor]:
     """Return the code (B, d) that serves all times, None where each has its own; its rate.
 
@@ -250,21 +275,21 @@ def _shared_code(
         return model.no_code(len(free)), free
     if model.method.code_time == "same":
         return None, free
-    posterior = model.encode(x, torch.ones_like(free), generator)
+    posterior = model.encode(x, where_present(torch.ones_like(free), present), generator)
     return sample_code(posterior, generator), rate(posterior)
 
 
 def _step(
     model: FlowAutoencoder,
     x: Data,
-    t: Tensor,
+    t: Data,
     shared: Tensor | None,
     generator: Generator | None,
-) -> tuple[Theta, Tensor, Tensor]:
+) -> tuple[Theta, Tensor, Data]:
     """Return θ_t ~ p_F(θ | x; t), the code that goes with it, and the code's time."""
     theta = model.flow.sample_theta(x, t, generator=generator)
     if shared is not None:
-        return theta, shared, torch.ones_like(t)
+        return theta, shared, torch.ones(count(x), device=model.device)
     of_data = model.method.code == "x_t"
     posterior = model.encode(x, t) if of_data else model.encode_theta(theta, t)
     return theta, sample_code(posterior, generator), t

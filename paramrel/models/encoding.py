@@ -7,6 +7,7 @@ from torch.distributions import Normal
 from paramrel.data.fields import Data, count
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.batches import in_batches
+from paramrel.models.evidence import require_present
 
 
 def posterior(
@@ -15,7 +16,9 @@ def posterior(
     """Return q(z | θ_s, s), (N, d), of examples x with θ_s drawn anew; its scale may be 0.
 
     x: (N, ...) on any device or on disk: a tensor, a dict of fields, `Examples` or `Fields`.
-    generator: on the model's device; by default of seed 0. Raises ValueError without a code.
+    What is missing in x, NaN or class -1, is hidden. generator: on the model's device; by default
+    of seed 0. Raises ValueError without a code, and for missing values where the method does not
+    read such data.
 
     >>> import paramrel
     >>> model = paramrel.load_pretrained("digits").model
@@ -25,6 +28,7 @@ def posterior(
     generator = generator or model.generator(0)
 
     def encoded(x: Data) -> dict[str, Tensor]:
+        require_present(model.method, x)
         code = model.encode(x, torch.full((count(x),), s, device=model.device), generator)
         return {"loc": code.mean, "scale": code.stddev}
 

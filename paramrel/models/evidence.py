@@ -2,9 +2,11 @@
 
 A variable's time is 0 where it is hidden, 1 where its value is known, and between them where it was
 measured with noise. `seen` are booleans of the shape of the data, (B, ...), a dict for records.
+What is missing in the data themselves, `data.fields.missing`, is never seen and never asked for.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -13,7 +15,8 @@ import torch
 from torch import Generator, Tensor
 
 from paramrel.data import Variables
-from paramrel.data.fields import Data, each, leaves
+from paramrel.data.fields import Data, each, leaves, missing
+from paramrel.models.methods import METHODS, Method
 
 LEAST, MOST = 0.25, 0.75  # of the length of an image's side, in a hidden side or rectangle
 ALL_SEEN = 0.25  # of the examples
@@ -124,6 +127,33 @@ def evidence(seen: Data, known: Tensor, others: Tensor) -> Data:
     )
 
 
+def present(x: Data) -> Data:
+    """Return which variables (B, ...) are not missing in the data."""
+    return each(lambda part: ~missing(part), x)
+
+
+def where_present(t: Data, present: Data | None) -> Data:
+    """Return the times (B, ...) of variables, 0 where one is missing: t, where none can be.
+
+    t: (B,), or of every variable.
+    """
+    if present is None:
+        return t
+    if not isinstance(t, Mapping):
+        t = each(lambda part: per_example(t, part) if t.ndim == 1 else t, present)
+    return each(lambda part, times: torch.where(part, times, 0.0), present, t)
+
+
+def require_present(method: Method, x: Data) -> None:
+    """Raise ValueError where variables of x are missing, unless the method reads such data."""
+    if method.evidence == "shared" and (gone := sum(int(missing(p).sum()) for p in leaves(x))):
+        readers = [name for name, other in METHODS.items() if other.evidence == "partial"]
+        raise ValueError(
+            f"{gone} values of x are missing (NaN, or class -1), which only methods of partial "
+            f"evidence can read: {', '.join(readers)}"
+        )
+
+
 def training_evidence(
     seen: Data, t: Tensor, s: Tensor, generator: Generator | None
 ) -> tuple[Data, Data, Data]:
@@ -139,7 +169,8 @@ def training_evidence(
     itself, as it does while sampling.
     """
     row = torch.arange(len(t), device=t.device)
-    conditional = (row % 2 == 1) & (least_time(each(Tensor.float, seen)) == 0)
+    something_hidden = greatest_time(each(lambda part: (~part).float(), seen)) > 0
+    conditional = (row % 2 == 1) & something_hidden
     given = each(lambda part: part & per_example(conditional, part), seen)
     later, certain = torch.rand((2, len(t)), generator=generator, device=t.device)
     of_theta = evidence(given, torch.where(certain < 0.5, 1.0, t + (1 - t) * later), t)
@@ -166,8 +197,13 @@ def per_example(values: Tensor, like: Tensor) -> Tensor:
 
 
 def least_time(t: Data) -> Tensor:
-    """Return the time (B,) of what is known least, of all fields."""
-    return torch.stack([_rows(part).amin(1) for part in leaves(t)]).amin(0)
+    """Return the time (B,) of what is known least, of all fields, but for what is not known at all.
+
+    0 where nothing is known.
+    """
+    positive = [_rows(part).masked_fill(_rows(part) == 0, torch.inf) for part in leaves(t)]
+    least = torch.stack([part.amin(1) for part in positive]).amin(0)
+    return least.masked_fill(least.isinf(), 0)
 
 
 def greatest_time(t: Data) -> Tensor:

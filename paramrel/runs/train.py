@@ -8,8 +8,10 @@ import torch
 from pydantic import ValidationError
 
 from paramrel.data import Dataset, load_dataset
+from paramrel.data.readings import Examples
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams, faults
+from paramrel.models.evidence import require_present
 from paramrel.runs.record import recipe, record, resume_folder
 from paramrel.runs.run import Run
 from paramrel.training.config import TrainParams
@@ -62,7 +64,8 @@ def train_run(
     """Build and train a method on data; return the run and the history of its losses.
 
     data: a data set, or the name of one of the registry. A training that was interrupted goes on
-    where it was. keep: see `train`. Raises what `load_dataset`, `build_model` and `train` raise.
+    where it was. keep: see `train`. Raises what `load_dataset`, `build_model` and `train` raise,
+    and ValueError for missing values where the method does not read such data.
 
     >>> import paramrel
     >>> params = paramrel.TrainParams(steps=2, evaluations=1)
@@ -76,6 +79,9 @@ def train_run(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         untrained = build_model(method, data.variables, model)
+        for x in (data.train.x, data.validation.x):
+            if not isinstance(x, Examples):  # of bytes, none of which is missing
+                require_present(untrained.method, x[:])
         trained, history = train(
             untrained, data, params, seed, progress, partial(resume_folder, made_of), keep
         )

@@ -5,17 +5,18 @@ from functools import partial
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Distribution
 
-from paramrel.data.fields import Data, count
-from paramrel.flows import MixedTheta, Theta
+from paramrel.data import Variable
+from paramrel.data.fields import Data, count, each, leaves
+from paramrel.flows import Theta
 from paramrel.flows.checks import check_where
-from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.autoencoder import FlowAutoencoder, Outputs
 from paramrel.models.batches import in_batches
 from paramrel.models.bounds import nll_bound
-from paramrel.models.evidence import evidence
-from paramrel.solvers import ancestral, inference
-from paramrel.tasks.sampling import predictor
+from paramrel.models.evidence import evidence, present
+from paramrel.tasks.sampling import Solver, predictor, run_sampler
+
+SOON = 1e-6  # t = 0 of what is drawn, which is asked for, unlike what has received nothing
 
 
 def complete(
@@ -23,22 +24,24 @@ def complete(
     known: Data,
     steps: int = 50,
     generator: Generator | None = None,
-    seen: Tensor | None = None,
+    seen: Data | None = None,
+    solver: Solver = "ancestral",
 ) -> Data:
     """Return data whose hidden variables are drawn given those that are known, (N, ...).
 
-    known: of records the fields that are known, each (N, ...). Of all other data x itself, (N, ...)
-    or what is known of it: only where `seen`, booleans (N, ...), is true is it looked at.
+    known: x, (N, ...), or what is known of it; of records the fields that are known, all or some.
+    seen: booleans (N, ...), of each field given; where it is false, and where a value of x is
+    missing (NaN, or class -1), x is not looked at. By default all is seen that is not missing.
 
     θ of what is known is that of t = 1 at every step, and θ of all else runs from t = 0 to 1. A
     model of partial evidence is told both, and was trained so. Others are told t alone: in their
     training all variables have the same time, so this is an extrapolation, for what the others
     reveal early: where the known field decides late, as a label decides nothing before its pixels
-    do, draw whole records with `sample` and select. It ends in the mode. generator: on the model's
-    device; by default of seed 0.
+    do, draw whole records with `sample` and select. It ends in the mode. solver: as of `sample`.
+    generator: on the model's device; by default of seed 0.
 
-    Raises ValueError for data of one field without `seen`, for fields that are unknown or all of
-    them, and for a model whose θ does not move or whose code is read from whole records.
+    Raises ValueError where nothing is hidden or nothing is seen, for fields that are not the
+    model's, and for a model whose θ does not move or whose code is read from whole records.
 
     >>> import paramrel
     >>> from paramrel.models.config import ModelParams
@@ -48,58 +51,55 @@ def complete(
     torch.Size([3, 1, 8, 8])
     """
     _check(model, known, seen)
+    x = known if not isinstance(model.variables, dict) else _whole_records(model, known)
     generator = generator or model.generator(0)
-    if seen is None:
-        return in_batches(model, partial(_complete_records, model, steps, generator), dict(known))
-    return in_batches(model, partial(_complete_variables, model, steps, generator), known, seen)
+    return in_batches(
+        model, partial(_complete_batch, model, steps, generator, solver), *_seen(x, seen)
+    )
 
 
-def _complete_records(
-    model: FlowAutoencoder, steps: int, generator: Generator, known: dict[str, Tensor]
-) -> dict[str, Tensor]:
+def _whole_records(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Records all of whose fields that are not known are missing."""
     number = count(known)
-    time = torch.ones(number, device=model.device)
-    shape = model.batch_shape(number)
-    certain = model.flow.prior(shape, model.device).fields | {
-        name: model.flow.flows[name].sample_theta(x, time, generator=generator)
-        for name, x in known.items()
-    }
-    seen = {
-        name: torch.full(size, name in known, device=model.device) for name, size in shape.items()
-    }
-    return _drawn_given(model, MixedTheta(certain), seen, steps, generator) | known
+
+    def unknown(variable: Variable) -> Tensor:
+        mark = -1 if variable.kind in ("binary", "categorical") else torch.nan
+        return torch.full((number, *variable.shape), mark)
+
+    return each(unknown, model.variables) | dict(known)
 
 
-def _complete_variables(
-    model: FlowAutoencoder, steps: int, generator: Generator, x: Tensor, seen: Tensor
-) -> Tensor:
-    time = torch.ones(len(x), device=model.device)
-    certain = model.flow.sample_theta(model.to_flow(x), time, generator=generator)
-    return torch.where(seen, x, _drawn_given(model, certain, seen, steps, generator))
+def _seen(x: Data, seen: Data | None) -> tuple[Data, Data]:
+    """x and which of it is seen; a field that `seen` does not name is, but for what is missing."""
+    found = present(x)
+    if seen is not None:
+        found = each(torch.logical_and, found, found | seen if isinstance(x, dict) else seen)
+    if all(part.all() for part in leaves(found)):
+        raise ValueError("nothing is hidden, so there is nothing to complete: say what is seen")
+    return x, found
 
 
-def _drawn_given(
-    model: FlowAutoencoder, certain: Theta, seen: Data, steps: int, generator: Generator
+def _complete_batch(
+    model: FlowAutoencoder,
+    steps: int,
+    generator: Generator,
+    solver: Solver,
+    x: Data,
+    seen: Data,
 ) -> Data:
-    """Data drawn with θ of what is seen held at the `certain` one."""
+    """x where it is seen; all else drawn with θ of what is seen held at that of t = 1."""
+    one = torch.ones(count(x), device=model.device)
+    certain = model.flow.sample_theta(model.to_flow(x), one, generator=generator)
     predict = predictor(model, generator=generator)
 
-    def told(theta: Theta, t: Tensor) -> Distribution | dict[str, Distribution]:
+    def told(theta: Theta, t: Tensor) -> Outputs:
+        theta = certain.where(seen, theta)
         if model.method.evidence == "shared":
-            return predict(certain.where(seen, theta), t)
-        return predict(certain.where(seen, theta), evidence(seen, torch.ones_like(t), t))
+            return predict(theta, t)
+        return predict(theta, evidence(seen, one, t.clamp(min=SOON)))
 
-    with inference(model):
-        drawn = ancestral(
-            model.flow,
-            told,
-            model.batch_shape(count(seen)),
-            steps,
-            final="mode",
-            device=model.device,
-            generator=generator,
-        )
-    return model.to_data(drawn)
+    drawn = run_sampler(model, count(x), steps, generator, told, solver=solver)
+    return each(torch.where, seen, x, drawn)
 
 
 def likeliest_label(
@@ -117,24 +117,20 @@ def likeliest_label(
     return torch.stack(bounds).argmin(0)
 
 
-def _check(model: FlowAutoencoder, known: Data, seen: Tensor | None) -> None:
+def _check(model: FlowAutoencoder, known: Data, seen: Data | None) -> None:
     if model.method.flow == "one_shot" or model.method.code in ("x", "x_t"):
         raise ValueError(
             "this method's code is read from whole records: only methods without a code, or with "
             "one that is read from θ, can draw some fields given others"
         )
     if not isinstance(model.variables, dict):
-        if seen is None:
-            raise ValueError(
-                "this model's data have one field, so there is nothing to complete unless seen, "
-                "booleans of the shape of x, says which variables are known"
-            )
-        check_where(seen, known.shape)
+        if seen is not None:
+            check_where(seen, known.shape)
         return
-    if seen is not None:
-        raise ValueError("of records, known fields are those that are given: leave out seen")
     fields = set(model.flow.flows)
-    if not known or not set(known) < fields:
-        raise ValueError(
-            f"known = {sorted(known)} must be some, but not all, of the fields {sorted(fields)}"
-        )
+    if not known or not set(known) <= fields:
+        raise ValueError(f"known = {sorted(known)} must be some of the fields {sorted(fields)}")
+    for name, part in (seen or {}).items():
+        if name not in known:
+            raise ValueError(f"seen names {name!r}, but known are {sorted(known)}")
+        check_where(part, known[name].shape)
