@@ -38,6 +38,11 @@ def missing(x: Tensor) -> Tensor:
     return x.isnan() if x.is_floating_point() else x < 0
 
 
+def first(x: Any, number: int) -> Data:
+    """Return at most `number` examples of x, (N, ...), which is anything one can slice."""
+    return each(lambda part: part[:number], x)
+
+
 def moved(x: Data, device: torch.device | str) -> Data:
     """Return x on a device."""
     return each(lambda part: part.to(device), x)

@@ -223,9 +223,9 @@ class FlowAutoencoder(nn.Module):
         in turn or in several processes, are what they are in the whole. gather: brings together the
         codes (rows, d) of all parts, for the divergence belongs to their sample.
 
-        Of partial evidence, all variables of every other example have one time: the mean of their
-        data terms estimates L_∞ as without evidence, of a code that has seen a part of x. Of the
-        others some variables are known better, and their data term is that of the others alone, an
+        Of partial evidence, all variables of most examples have one time: the mean of their data
+        terms estimates L_∞ as without evidence, of a code that has seen a part of x. Of every
+        eighth some variables are known better, and its data term is that of the others alone, an
         estimate of the conditional bound; there a code that has read nothing of the unknown beyond
         θ_t has no rate, for whoever receives them holds all that it is read from.
         """

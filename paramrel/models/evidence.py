@@ -20,6 +20,7 @@ from paramrel.models.methods import METHODS, Method
 
 LEAST, MOST = 0.25, 0.75  # of the length of an image's side, in a hidden side or rectangle
 ALL_SEEN = 0.25  # of the examples
+CONDITIONAL_EVERY = 8  # examples there is one of whose variables the decoder knows some
 
 
 class Patterns(Protocol):
@@ -159,28 +160,22 @@ def training_evidence(
 ) -> tuple[Data, Data, Data]:
     """Return the times (B, ...) of θ_t, those of what a code reads, and which are unknown.
 
-    t, s: (B,), where all variables share a time. To the decoder all do in every other example. In
-    the others it knows the variables seen, in half of them at 1, else at a time between t and 1;
-    those hidden are at t, and unknown. Where nothing is hidden all are at t, and unknown.
-
-    The code reads what is seen at s, and nothing, time 0, of what is hidden. In half of the others
-    that is what the decoder knows too; in half it is what another example shows, for a decoder that
-    holds all that its code has read would learn to do without one. But where s = t it reads θ_t
-    itself, as it does while sampling.
+    t, s: (B,), where all variables share a time. The code reads what is seen at s, and nothing of
+    what is hidden, at 0. To the decoder all variables are at t, and unknown, but in every eighth
+    example: there it knows those that another example shows, half of the time at 1, else at a time
+    between t and 1. It is another one, for a decoder that holds all that its code has read would
+    learn to do without a code. Where s = t the code reads θ_t itself, as it does while sampling.
     """
-    row = torch.arange(len(t), device=t.device)
-    something_hidden = greatest_time(each(lambda part: (~part).float(), seen)) > 0
-    conditional = (row % 2 == 1) & something_hidden
-    given = each(lambda part: part & per_example(conditional, part), seen)
+    conditional = torch.arange(len(t), device=t.device) % CONDITIONAL_EVERY == 1
+    given = each(lambda part: part.roll(1, 0) & per_example(conditional, part), seen)
+    part_hidden = torch.stack([~_rows(part).all(1) for part in leaves(given)]).any(0)
+    given = each(lambda part: part & per_example(part_hidden, part), given)
     later, certain = torch.rand((2, len(t)), generator=generator, device=t.device)
     of_theta = evidence(given, torch.where(certain < 0.5, 1.0, t + (1 - t) * later), t)
-    read = each(
-        lambda part: torch.where(per_example(row % 4 == 3, part), part.roll(1, 0), part), seen
-    )
     of_code = each(
         lambda itself, other: torch.where(per_example(s == t, itself), itself, other),
         of_theta,
-        evidence(read, s, torch.zeros_like(s)),
+        evidence(seen, s, torch.zeros_like(s)),
     )
     return of_theta, of_code, each(torch.logical_not, given)
 

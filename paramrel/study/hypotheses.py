@@ -54,6 +54,7 @@ def hypothesis_claims(
         "H5": (_attention, ["trials_attention"]),
         "H6": (_samplers, ["quality", "runs"]),
         "H7": (_inversion, ["inversion"]),
+        "H8": (_evidence, ["robust", "runs"]),
     }
     for hypothesis in hypotheses:
         claim = f"{hypothesis.name}: {hypothesis.text}"
@@ -191,3 +192,28 @@ def _inversion(inversion: pd.DataFrame) -> Found:
             for (way, _), cell in cells
         ]
         yield ", ".join(f"σ₁ = {sigma:g}" for sigma in rows["sigma_1"].unique()), parts, ""
+
+
+def _evidence(robust: pd.DataFrame, runs: pd.DataFrame) -> Found:
+    """The probe accuracy above chance that a half-hidden image keeps, less .8 of the whole's."""
+    dead = dead_codes(runs)
+    clean = robust[(robust["log_snr"] == np.inf) & (robust["trained_on"] == "clean")]
+    for dataset, rows in clean.groupby("dataset", sort=False):
+        methods = dict(list(rows.groupby("method")))
+        if not {"paramrel", "paramrel_evidence"} <= set(methods):
+            continue
+        silent = [name for name in ("paramrel", "paramrel_evidence") if (dataset, name) in dead]
+        parts = []
+        for method, above in (("paramrel_evidence", True), ("paramrel", False)):
+            gained = methods[method].assign(
+                gained=lambda cells: cells["accuracy"] - cells["floor_accuracy"]
+            )
+            whole = gained[gained["hidden"] == "nothing"].set_index("seed")["gained"]
+            for half in ("right", "lower"):
+                cells = gained[gained["hidden"] == half]
+                kept = cells["gained"] - 0.8 * whole.reindex(cells["seed"]).to_numpy()
+                name = f"accuracy above chance, {half} half hidden − .8 whole, {method}:"
+                parts.append(
+                    part(numbers(cells.assign(kept=kept), "kept"), 0, above=above, name=name)
+                )
+        yield dataset, parts, f"dead code: {', '.join(silent)}" if silent else ""

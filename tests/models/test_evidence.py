@@ -13,6 +13,7 @@ from paramrel.models.bounds import conditional_bound, nll_bound
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
 from paramrel.models.evidence import (
+    CONDITIONAL_EVERY,
     ImagePatterns,
     RecordPatterns,
     VectorPatterns,
@@ -160,7 +161,7 @@ def flat(t):
 
 
 @pytest.mark.parametrize("dataset", ["digits", "digits_mixed"])
-def test_half_of_a_batch_has_shared_times_and_of_the_rest_some_variables_are_known(
+def test_most_of_a_batch_has_shared_times_and_of_every_eighth_some_variables_are_known(
     dataset, monkeypatch
 ):
     model, x = model_and_x("paramrel_evidence", dataset, 800)
@@ -170,25 +171,24 @@ def test_half_of_a_batch_has_shared_times_and_of_the_rest_some_variables_are_kno
     t, s = flat(t), flat(s)
     assert torch.equal(s, flat(code))
     low, high = t.amin(1), t.amax(1)
-    assert torch.equal(low[::2], high[::2])  # which are spread as evenly as times without evidence
-    even = low[::2].sort().values
-    assert even.diff().max() < 1.01 / 400 and even[0] < 1 / 400
-    rest = (high > low)[1::2]
-    assert 0.6 < rest.float().mean() < 0.85  # ¾, for a fourth hides nothing
-    known, unknown, read = high[1::2][rest], low[1::2][rest], s[1::2][rest]
-    shown = (t > low[:, None])[1::2][rest]
+    eighth = torch.arange(800) % CONDITIONAL_EVERY == 1
+    assert torch.equal(low[~eighth], high[~eighth])
+    # which are spread as evenly as times without evidence
+    assert low[~eighth].sort().values.diff().max() < 2.01 / 800
+    rest = eighth & (high > low)
+    assert 0.6 < rest.sum() / eighth.sum() < 0.9  # ¾, for a fourth hides nothing
     assert ((t == low[:, None]) | (t == high[:, None])).all()
-    assert (known == 1).float().mean().item() == pytest.approx(0.5, abs=0.1)
-    # the code reads θ_t itself in a tenth, else some variables at a later time; and of every other
-    # example those that the decoder knows
-    same = (read == t[1::2][rest]).all(1)
-    assert same.float().mean().item() == pytest.approx(PARAMS.same_time_share, abs=0.05)
-    read, unknown, shown = read[~same], unknown[~same, None], shown[~same]
-    assert ((read == 0) | (read >= unknown)).all()
-    alike = ((read > 0) == shown).all(1)
-    first = (torch.arange(400) % 2 == 0)[rest][~same]
-    assert alike[first].all() and alike[~first].float().mean() < 0.5
-    assert (read[~first] > 0)[~shown[~first]].float().mean() > 0.3  # of the unknown variables
+    assert (high[rest] == 1).float().mean().item() == pytest.approx(0.5, abs=0.2)
+    # the code reads θ_t itself in a tenth, else some variables at a later time
+    same = (s == t).all(1)
+    assert same.float().mean().item() == pytest.approx(PARAMS.same_time_share, abs=0.03)
+    read, shown = s > 0, t > low[:, None]
+    assert ((s == 0) | (s >= low[:, None]))[~same].all()
+    assert read[~same].all(1).float().mean().item() == pytest.approx(0.25, abs=0.06)
+    # and of what the decoder is asked for in an eighth, it often reads something
+    asked = rest & ~same
+    assert (read == shown)[asked].all(1).float().mean() < 0.5  # by chance, of few fields
+    assert (read & ~shown)[asked].any(1).float().mean() > 0.5
 
 
 @pytest.mark.parametrize("dataset", ["digits", "digits_continuous", "digits_mixed"])
@@ -225,21 +225,22 @@ def test_where_nothing_is_hidden_the_loss_is_that_of_shared_times(monkeypatch):
     monkeypatch.setattr(FlowAutoencoder, "output_distribution", watched)
     model(x, seeded()).total.backward()
     told = outputs[0].logits.grad.abs().sum(-1) > 0
-    assert told[::2].all() and told[1::2, ..., :4].all() and not told[1::2, ..., 4:].any()
+    eighth = torch.arange(64) % CONDITIONAL_EVERY == 1
+    assert told[~eighth].all() and told[eighth][..., :4].all() and not told[eighth][..., 4:].any()
 
 
 def test_a_code_that_has_read_nothing_of_the_unknown_beyond_theta_has_no_rate(monkeypatch):
-    """All show one half: the decoder knows it in odd examples, and in half of them the code reads
-    no more; it may read no more either where it reads θ_t itself."""
+    """All show one half: the decoder knows it in every eighth example, where the code reads no
+    more; it reads no more either where it reads θ_t itself."""
     model, x = model_and_x("paramrel_evidence")
     seen = (torch.arange(8) < 4).expand(64, 1, 8, 8)
     monkeypatch.setattr(ImagePatterns, "draw", lambda self, number, *_: seen[:number])
     calls = watch(monkeypatch, "output_distribution", "encode_theta")
     loss = model(x, seeded())
     (_, _, t, _), (theta, s) = calls["output_distribution"][0], calls["encode_theta"][0]
-    shared = torch.arange(64) % 2 == 0
+    shared = torch.arange(64) % CONDITIONAL_EVERY != 1
     paid = shared & (s > t)[:, 0, 0, 0]
-    assert 24 < paid.sum() <= 32
+    assert 44 < paid.sum() <= 56
     expected = (rate(model.encode_theta(theta, s)) * paid).mean()
     torch.testing.assert_close(loss.rate, expected)
 

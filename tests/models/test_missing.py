@@ -101,7 +101,8 @@ def test_what_is_missing_is_not_asked_for(method, monkeypatch):
 
 
 POINTS = torch.tensor([*product(range(2), repeat=4)])
-MASSES = torch.softmax(1.5 * torch.randn(16, generator=seeded(5)), 0)
+FLIPS = (POINTS[:, 1:] != POINTS[:, :-1]).sum(1)
+MASSES = 0.5 * 0.1**FLIPS * 0.9 ** (3 - FLIPS)  # a chain: each bit is mostly the one before
 
 
 def entropy(variables):
@@ -131,11 +132,10 @@ def test_the_exact_predictor_s_bound_is_the_entropy_of_what_is_there(there, know
         assert found.mean().item() == pytest.approx(entropy(there), abs=4 * error)
 
 
-def test_a_model_learns_the_joint_of_variables_that_no_example_shows_whole():
-    """Of each example two of four bits are there, which ones by chance."""
+def test_a_model_learns_from_examples_with_gaps():
+    """Four of ten bits are missing at random, so that one example in eight is whole."""
     x = POINTS[torch.multinomial(MASSES, 6_000, replacement=True, generator=seeded())].float()
-    shown = torch.rand(x.shape, generator=seeded(1)).argsort(1) < 2
-    parts = tuple(x.masked_fill(~shown, torch.nan).split([5_000, 500, 500]))
+    parts = tuple(with_gaps(x, 0.4).split([5_000, 500, 500]))
     data = paramrel.Dataset.from_tensors(parts, "binary", missing=True)
     numbers = {"steps": 300, "evaluations": 1, "mlp_width": 64, "progress": False}
     model = paramrel.fit(data, "bfn_evidence", **numbers).model
@@ -147,7 +147,7 @@ def test_a_model_learns_the_joint_of_variables_that_no_example_shows_whole():
         error = bound.std().item() / len(whole) ** 0.5
         least = entropy([0, 1, 2, 3]) - entropy(known)
         independent = sum(entropy([d]) for d in range(4) if d not in known)
-        assert least - 4 * error < bound.mean() < least + 0.35 * (independent - least) + 4 * error
+        assert least - 4 * error < bound.mean() < least + 0.35 * (independent - least)
 
 
 def test_methods_of_shared_times_refuse_missing_values_and_name_those_that_do_not():
