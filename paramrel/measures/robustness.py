@@ -183,6 +183,8 @@ def robust_rows(
             labelled = zip([*trained[:2], seen[2]], labels, strict=True)
             row = logistic_probe(*labelled, grid=PENALTIES)
             kept = {key: row[key] for key in ("accuracy", "floor_accuracy", "n_test")}
+            accuracy = row["accuracy"]
+            kept["accuracy_sem"] = (accuracy * (1 - accuracy) / row["n_test"]) ** 0.5
             yield vars(corruption) | {"trained_on": name} | kept
 
 

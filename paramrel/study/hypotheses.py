@@ -195,25 +195,21 @@ def _inversion(inversion: pd.DataFrame) -> Found:
 
 
 def _evidence(robust: pd.DataFrame, runs: pd.DataFrame) -> Found:
-    """The probe accuracy above chance that a half-hidden image keeps, less .8 of the whole's."""
     dead = dead_codes(runs)
     clean = robust[(robust["log_snr"] == np.inf) & (robust["trained_on"] == "clean")]
+    gained = clean["accuracy"] - clean["floor_accuracy"]
+    clean = clean.assign(gained=gained, gained_sem=clean["accuracy_sem"])
     for dataset, rows in clean.groupby("dataset", sort=False):
-        methods = dict(list(rows.groupby("method")))
-        if not {"paramrel", "paramrel_evidence"} <= set(methods):
-            continue
-        silent = [name for name in ("paramrel", "paramrel_evidence") if (dataset, name) in dead]
-        parts = []
-        for method, above in (("paramrel_evidence", True), ("paramrel", False)):
-            gained = methods[method].assign(
-                gained=lambda cells: cells["accuracy"] - cells["floor_accuracy"]
-            )
-            whole = gained[gained["hidden"] == "nothing"].set_index("seed")["gained"]
-            for half in ("right", "lower"):
-                cells = gained[gained["hidden"] == half]
-                kept = cells["gained"] - 0.8 * whole.reindex(cells["seed"]).to_numpy()
-                name = f"accuracy above chance, {half} half hidden − .8 whole, {method}:"
-                parts.append(
-                    part(numbers(cells.assign(kept=kept), "kept"), 0, above=above, name=name)
+        cells = {key: numbers(cell, "gained") for key, cell in rows.groupby(["method", "hidden"])}
+        ways = {"paramrel_evidence": True, "paramrel": False}
+        if all((method, "nothing") in cells for method in ways):
+            silent = [name for name in ways if (dataset, name) in dead]
+            parts = [
+                part(
+                    difference(cells[method, half], 0.8 * cells[method, "nothing"]), 0, above=above,
+                    name=f"accuracy above chance, {half} half hidden − .8 · whole, {method}:",
                 )
-        yield dataset, parts, f"dead code: {', '.join(silent)}" if silent else ""
+                for method, above in ways.items()
+                for half in ("right", "lower")
+            ]  # fmt: skip
+            yield dataset, parts, f"dead code: {', '.join(silent)}" if silent else ""
