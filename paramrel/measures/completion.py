@@ -23,7 +23,8 @@ def completion_row(
     """Measure the whole on the first test records, and its parts given the others.
 
     classifier: trained on the pixels of the train split; it judges whether the pixels of drawn
-    records are those of their label. What a method cannot do is absent.
+    records are those of their label: of whole ones (`pixels_recognised`), and of those drawn given
+    the label (`pixels_completed`). What a method cannot do is absent.
     """
     model, x = run.model, data.test.x[slice(evaluate.examples)]
     times, steps, label = evaluate.num_times, generate.sampling_steps, x["label"]
@@ -37,6 +38,9 @@ def completion_row(
         rest = {name: field for name, field in x.items() if name != "label"}
         found = complete(model, rest, steps, model.generator(run.seed))["label"]
         row["label_by_sampling"] = (found == label).double().mean().item()
+        given = complete(model, {"label": label}, steps, model.generator(run.seed))
+        recognised = classifier.predict(given["pixels"]) == label.numpy()
+        row["pixels_completed"] = float(recognised.mean())
     code = code_source(model, model.method.sampler, data.train.x, run.seed, generate.prior_steps)
     drawn = sample(model, len(label), steps, model.generator(run.seed), code)
     recognised = classifier.predict(drawn["pixels"]) == drawn["label"].numpy()
@@ -57,7 +61,8 @@ def completion_table(
     x = data.test.x[slice(evaluate.examples)]
     right = float((classifier.predict(x["pixels"]) == x["label"].numpy()).mean())
     control = {"dataset": data.name, "method": "classifier", "n": len(x["label"])}
-    control |= {"label_by_bound": right, "label_by_sampling": right, "pixels_recognised": right}
+    names = ("label_by_bound", "label_by_sampling", "pixels_recognised", "pixels_completed")
+    control |= dict.fromkeys(names, right)
     control["judge_sha256"] = classifier.sha256
     rows = [completion_row(run, data, classifier, evaluate, generate) for run in runs]
     return pd.DataFrame([*rows, control])

@@ -187,4 +187,5 @@ def test_the_table_holds_every_run_what_it_can_do_and_the_classifier_as_control(
     table = completion_table(runs, MIXED, judge, numbers, steps).set_index("method")
     assert table["nll_bound"].notna().tolist() == [True, True, False]
     assert table["label_by_sampling"].notna().tolist() == [True, False, True]
+    assert table["pixels_completed"].notna().tolist() == [True, False, True]
     assert table["pixels_recognised"].between(0, 1).all() and (table["n"] == 8).all()
