@@ -57,7 +57,10 @@ def read_variable(
     gone = values.isnan()
     if gone.all():
         raise ValueError(f"all values of {name} are missing; leave it out")
-    known, levels = _read_known(name, values[~gone], kind, levels)
+    known = values[~gone]
+    if gone.any() and kind == "discretized" and torch.equal(known, known.round()):
+        known = known.long()  # beside NaN, whole numbers can't be integers
+    known, levels = _read_known(name, known, kind, levels)
     mark = float("nan") if known.is_floating_point() else -1
     read = torch.full(values.shape, mark, dtype=known.dtype)
     read[~gone] = known

@@ -12,6 +12,7 @@ from PIL import Image
 from torch.utils.data import IterableDataset, TensorDataset
 
 from paramrel.data import Dataset, load_dataset, prepare_dataset
+from paramrel.data.fields import missing
 from paramrel.data.splits import overlap
 from paramrel.data.subset import subset
 
@@ -321,3 +322,60 @@ def test_a_folder_is_loaded_by_its_path_with_options(tmp_path):
     assert data.shape == (1, 8, 8)
     assert data.name == f"image_folder:{tmp_path},size=8,crop=none,color=grey"
     assert data.content == load_dataset(data.name).content
+
+
+def test_missing_numbers_and_classes_stay_missing_where_they_are_said_to_be():
+    x = BYTES[:, 0, 0].float()
+    x[::3, 0] = torch.nan
+    for kind, mark in (("discretized", torch.nan), ("categorical", -1)):
+        data = Dataset.from_tensors(x, kind, levels=256, missing=True, splits=(0.5, 0.25, 0.25))
+        parts = [split.x for split in (data.train, data.validation, data.test)]
+        values = torch.cat(parts)
+        gone = missing(values)
+        assert int(gone.sum()) == int(x.isnan().sum())
+        assert gone[:, 0].any() and not gone[:, 1:].any()
+        marks = values[gone]
+        assert marks.isnan().all() if kind == "discretized" else (marks == mark).all()
+        complete = Dataset.from_tensors(x.nan_to_num().long(), kind, levels=256)
+        assert data.levels == complete.levels and values.dtype == complete.train.x.dtype
+    with pytest.raises(ValueError, match="say so with missing=True"):
+        Dataset.from_tensors(x, "categorical", levels=256)
+    with pytest.raises(ValueError, match="all values of x are missing"):
+        Dataset.from_tensors(x * torch.nan, "categorical", missing=True)
+
+
+def test_a_table_with_gaps_comes_back_with_its_gaps():
+    """Words, whole numbers, fractions and truth values, of each of which some are missing."""
+    rng, number = np.random.default_rng(0), 300
+    df = pd.DataFrame(
+        {
+            "city": rng.choice(["Graz", "Linz", "Wien"], number),
+            "rooms": rng.integers(1, 6, number),
+            "area": rng.normal(80, 20, number).round(1),
+            "owned": rng.choice([True, False], number),
+            "id": np.arange(number) / 1000,
+        }
+    )
+    gaps = pd.DataFrame(rng.random(df.shape) < 0.2, columns=df.columns).assign(id=False)
+    data = Dataset.from_dataframe(df.mask(gaps))
+    assert {name: field.kind for name, field in data.fields.items()} == {
+        "city": "categorical",
+        "rooms": "categorical",
+        "area": "continuous",
+        "owned": "categorical",
+        "id": "continuous",
+    }
+    back = pd.concat(
+        data.to_dataframe(part.x[:]) for part in (data.train, data.validation, data.test)
+    )
+    rows = (back["id"] * 1000).round().astype(int)
+    inside = data.scales["area"]
+    expected = df.mask(gaps).loc[rows].reset_index(drop=True)
+    back = back.reset_index(drop=True)
+    assert back.drop(columns="id").isna().equals(expected.drop(columns="id").isna())
+    for column in ("city", "rooms", "owned"):
+        known = expected[column].notna()
+        assert (back.loc[known, column] == expected.loc[known, column]).all()
+    np.testing.assert_allclose(
+        back["area"].astype(float), expected["area"].clip(*inside), atol=1e-4, equal_nan=True
+    )
