@@ -124,8 +124,8 @@ class FlowAutoencoder(nn.Module):
     def to_flow(self, x: Data) -> Data:
         """Return data x on the model's device, as its flow takes them.
 
-        To a diffusion, binary pixels are ±1. What is missing becomes some value of its kind; no
-        result depends on it where `seen` of x is heeded.
+        To a diffusion, binary pixels are ±1. What is missing becomes some value of its kind,
+        which nothing may depend on: `present` says where.
 
         Raises ValueError where x has other fields or shapes than the data the model is built for.
         """
