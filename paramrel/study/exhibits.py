@@ -62,7 +62,7 @@ Tables = Mapping[str, pd.DataFrame]
 def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     """Return every table that the stages wrote, one row a seed, by name.
 
-    The trials of a study that has none are empty tables.
+    The trials of a study that has none are empty tables, and so is what is hidden of no data set.
     """
     folder = params.results / "tables"
     tables = {name: read_tables(folder, name, params.datasets) for name in OF_DATASETS}
@@ -71,7 +71,9 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
         path = folder / f"{name}.csv"
         tables[name] = read_table(path) if path.is_file() else pd.DataFrame()
     shown = [*params.datasets, *params.types.datasets, *params.mixed.datasets]
-    tables |= {name: read_tables(folder, name, shown) for name in OF_EVIDENCE}
+    for name in OF_EVIDENCE:
+        there = [data for data in shown if (folder / f"{name}_{stem(data)}.csv").is_file()]
+        tables[name] = read_tables(folder, name, there)
     tables["disentangle"] = read_tables(folder, "disentangle", params.factors.datasets)
     mixed = [read_table(folder / f"{stem(name)}.csv") for name in params.mixed.datasets]
     tables["mixed"] = pd.concat(mixed) if mixed else pd.DataFrame()
