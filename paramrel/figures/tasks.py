@@ -1,49 +1,95 @@
 """Figures of the paper's tasks that are lines and dots: each a function of a tidy table."""
 
+from collections.abc import Iterable
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paramrel.figures.palette import METHOD_COLORS
 from paramrel.metrics.table import metrics_of
 
-__all__ = ["conditional_accuracy", "moved_pixels", "moved_to_a_class", "robust_codes", "smoothness"]
+__all__ = [
+    "conditional_accuracy",
+    "evidence_curves",
+    "moved_pixels",
+    "moved_to_a_class",
+    "robust_codes",
+    "smoothness",
+]
 
 COLORS = METHOD_COLORS | {"pca": "0.35", "pixels": "0.6"}
 
 
 def robust_codes(table: pd.DataFrame) -> Figure:
-    """Draw probe accuracy over the noise of an observation, and with half of it hidden.
+    """Draw probe accuracy over the noise of an observation, and with a part of it hidden.
 
     table: rows of `robustness.robust_table`. A row of panels for each way to train the probe; the
     mean of the seeds and their range; controls in grey.
     """
     ways = list(table["trained_on"].unique())
     figure, axes = plt.subplots(
-        len(ways), 2, figsize=(10.5, 3.6 * len(ways)), sharey=True, layout="constrained",
-        width_ratios=(2, 1), squeeze=False,
+        len(ways), 2, figsize=(11.5, 3.6 * len(ways)), sharey=True, layout="constrained",
+        width_ratios=(1, 1), squeeze=False,
     )  # fmt: skip
-    for (noise, halves), way in zip(axes, ways, strict=True):
+    for (noise, parts), way in zip(axes, ways, strict=True):
         rows = table[table["trained_on"] == way]
         style = dict(y="accuracy", hue="method", palette=COLORS, errorbar=("pi", 100))
         noisy = rows[(rows["hidden"] == "nothing") & (rows["log_snr"] != float("inf"))]
         sns.lineplot(noisy, x="log_snr", style="method", dashes=False, markers=True, ax=noise,
                      **style)  # fmt: skip
         hidden = rows[rows["log_snr"] == float("inf")]
-        sns.pointplot(hidden, x="hidden", dodge=0.6, ls="none", ms=4, err_kws={"lw": 1}, ax=halves,
+        sns.pointplot(hidden, x="hidden", dodge=0.6, ls="none", ms=4, err_kws={"lw": 1}, ax=parts,
                       legend=False, **style)  # fmt: skip
-        for axis in (noise, halves):
+        for axis in (noise, parts):
             axis.axhline(rows["floor_accuracy"].mean(), color="gray", ls=":", lw=1)
         noise.set(title=f"probe trained on {way} images", ylabel="probe accuracy, test")
         noise.set_xlabel("log signal-to-noise ratio of the observation (nats)")
-        halves.set(xlabel="half that is hidden, the rest clean", title="")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    for axis in axes[:, 0]:
-        axis.get_legend().remove()
-    figure.legend(handles, labels, loc="outside center right", frameon=False, fontsize="small")
-    sns.despine(figure)
+        parts.set(xlabel="part that is hidden, the rest clean", title="")
+    _one_legend(figure, axes[:, 0])
     return figure
+
+
+def evidence_curves(table: pd.DataFrame) -> Figure:
+    """Draw what is known of the rest: over the share that is seen, and by what is hidden.
+
+    table: rows of `robustness.evidence_table`. Left, the bound on −ln p(hidden | seen) and the
+    distance of the code to that of the whole, over the share of variables that are seen at random;
+    right, the bound where whole parts or fields are hidden. Mean of the seeds and their range.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    style = dict(hue="method", palette=COLORS, errorbar=("pi", 100))
+    at_random = table[table["hidden"] == "random"]
+    for axis, column in zip(axes, ("conditional_bound", "code_distance"), strict=False):
+        if column in table:
+            sns.lineplot(at_random.dropna(subset=column), x="share", y=column, style="method",
+                         dashes=False, markers=True, ax=axis, **style)  # fmt: skip
+        axis.set(xlabel="share of the variables that is seen", ylim=(0, None))
+    parts = table[(table["hidden"] != "random") & table["conditional_bound"].notna()]
+    sns.pointplot(parts, x="hidden", y="conditional_bound", dodge=0.6, ls="none", ms=4,
+                  err_kws={"lw": 1}, legend=False, ax=axes[2], **style)  # fmt: skip
+    bound = "−ln p(hidden | seen), at most (nats)"
+    axes[0].set(ylabel=bound)
+    axes[1].set(ylabel="distance of the code to that of the whole")
+    axes[2].set(ylabel=bound, xlabel="what is hidden", ylim=(0, None))
+    _one_legend(figure, axes[:2])
+    return figure
+
+
+def _one_legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """Name what the panels share at the right of the figure, once."""
+    found = {}
+    for axis in axes:
+        handles, labels = axis.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+        if axis.get_legend():
+            axis.get_legend().remove()
+    figure.legend(
+        found.values(), found, loc="outside center right", frameon=False, fontsize="small"
+    )
+    sns.despine(figure)
 
 
 def conditional_accuracy(table: pd.DataFrame) -> Figure:
@@ -65,11 +111,7 @@ def conditional_accuracy(table: pd.DataFrame) -> Figure:
         axis.axvline(1, color="gray", ls="--", lw=1)
         axis.set(title=f"codes: {source}", xlabel="diversity within a class (test images: 1)")
         axis.set_ylabel("accuracy of the class asked for")
-    handles, labels = axes[0, -1].get_legend_handles_labels()
-    for axis in axes.flat:
-        axis.get_legend().remove()
-    figure.legend(handles, labels, loc="outside center right", frameon=False, fontsize="small")
-    sns.despine(figure)
+    _one_legend(figure, axes.flat)
     return figure
 
 

@@ -39,7 +39,12 @@ TRIALS = {
 OF_TRIALS = (*TRIALS, "inversion")
 
 
-TABLES = (*OF_DATASETS, *OF_STUDY, *OF_TRIALS, "disentangle", "mixed", "runs", "controls")
+OF_EVIDENCE = ("robust", "evidence")  # of all types of data
+
+
+TABLES = (
+    *OF_DATASETS, *OF_STUDY, *OF_TRIALS, *OF_EVIDENCE, "disentangle", "mixed", "runs", "controls"
+)  # fmt: skip
 
 
 COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
@@ -57,7 +62,7 @@ Tables = Mapping[str, pd.DataFrame]
 def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     """Return every table that the stages wrote, one row a seed, by name.
 
-    The trials of a study that has none are empty tables.
+    The trials of a study that has none are empty tables, and so is what is hidden of no data set.
     """
     folder = params.results / "tables"
     tables = {name: read_tables(folder, name, params.datasets) for name in OF_DATASETS}
@@ -65,6 +70,10 @@ def read_study(params: StudyParams) -> dict[str, pd.DataFrame]:
     for name in OF_TRIALS:
         path = folder / f"{name}.csv"
         tables[name] = read_table(path) if path.is_file() else pd.DataFrame()
+    shown = [*params.datasets, *params.types.datasets, *params.mixed.datasets]
+    for name in OF_EVIDENCE:
+        there = [data for data in shown if (folder / f"{name}_{stem(data)}.csv").is_file()]
+        tables[name] = read_tables(folder, name, there)
     tables["disentangle"] = read_tables(folder, "disentangle", params.factors.datasets)
     mixed = [read_table(folder / f"{stem(name)}.csv") for name in params.mixed.datasets]
     tables["mixed"] = pd.concat(mixed) if mixed else pd.DataFrame()
@@ -124,6 +133,8 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
         "smoothness": summarise(tables["interpolate"], cell, PATHS),
         "mixed": flags(_measured(tables["mixed"], cell), tables["mixed"]),
         "inversion": _inversion(tables["inversion"]),
+        "robust": _robust(tables["robust"]),
+        "evidence": _of_parts(tables["evidence"]),
     }
     printed |= {
         name: flags(summarise(tables[name], weights, ["nll_bound", *EFFECTS]), tables[name])
@@ -252,6 +263,31 @@ def _inversion(rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return rows
     return summarise(log_errors(rows), ["sigma_1", "way"], ["log_error"])
+
+
+def _robust(rows: pd.DataFrame) -> pd.DataFrame:
+    """Probes trained on clean codes, a column for each part that is hidden."""
+    if rows.empty:
+        return rows
+    clean = rows[(rows["log_snr"] == float("inf")) & (rows["trained_on"] == "clean")]
+    return _by_part(clean, "accuracy")
+
+
+def _of_parts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The conditional bounds, a column for each part that is hidden."""
+    if rows.empty:
+        return rows
+    return _by_part(rows[rows["hidden"] != "random"].dropna(subset="conditional_bound"),
+                    "conditional_bound")  # fmt: skip
+
+
+def _by_part(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    by = ["dataset", "method", "hidden"]
+    table = summarise(rows, by, [measure]).set_index(by)[measure]
+    order = [*dict.fromkeys(rows["hidden"])]
+    wide = table.unstack("hidden", fill_value="").reindex(columns=order)
+    first = rows[["dataset", "method"]].drop_duplicates()
+    return first.merge(wide.reset_index(), on=["dataset", "method"])
 
 
 def _quality_controls(quality: pd.DataFrame) -> pd.DataFrame:

@@ -54,6 +54,7 @@ def hypothesis_claims(
         "H5": (_attention, ["trials_attention"]),
         "H6": (_samplers, ["quality", "runs"]),
         "H7": (_inversion, ["inversion"]),
+        "H8": (_evidence, ["robust", "runs"]),
     }
     for hypothesis in hypotheses:
         claim = f"{hypothesis.name}: {hypothesis.text}"
@@ -191,3 +192,24 @@ def _inversion(inversion: pd.DataFrame) -> Found:
             for (way, _), cell in cells
         ]
         yield ", ".join(f"σ₁ = {sigma:g}" for sigma in rows["sigma_1"].unique()), parts, ""
+
+
+def _evidence(robust: pd.DataFrame, runs: pd.DataFrame) -> Found:
+    dead = dead_codes(runs)
+    clean = robust[(robust["log_snr"] == np.inf) & (robust["trained_on"] == "clean")]
+    gained = clean["accuracy"] - clean["floor_accuracy"]
+    clean = clean.assign(gained=gained, gained_sem=clean["accuracy_sem"])
+    for dataset, rows in clean.groupby("dataset", sort=False):
+        cells = {key: numbers(cell, "gained") for key, cell in rows.groupby(["method", "hidden"])}
+        ways = {"paramrel_evidence": True, "paramrel": False}
+        if all((method, "nothing") in cells for method in ways):
+            silent = [name for name in ways if (dataset, name) in dead]
+            parts = [
+                part(
+                    difference(cells[method, half], 0.8 * cells[method, "nothing"]), 0, above=above,
+                    name=f"accuracy above chance, {half} half hidden − .8 · whole, {method}:",
+                )
+                for method, above in ways.items()
+                for half in ("right", "lower")
+            ]  # fmt: skip
+            yield dataset, parts, f"dead code: {', '.join(silent)}" if silent else ""

@@ -225,6 +225,13 @@ class StudyParams(Params):
         main = Grid(datasets=self.datasets, methods=self.methods, seeds=self.seeds)
         return main, self.types, self.factors, self.mixed
 
+    def group_of(self, dataset: str) -> Grid:
+        """Return the group of runs that a data set is of; ValueError where the study has none."""
+        for grid in self.grids:
+            if dataset in grid.datasets:
+                return grid
+        raise ValueError(f"the study {self.study} has no run on {dataset!r}; see params.yaml")
+
     @property
     def runs(self) -> list[tuple[str, str, int]]:
         """Data set, method and seed of every run of the study."""

@@ -227,6 +227,22 @@ def _inversion(undo, ode):
     return claims
 
 
+def _evidence(told, untold):
+    """Accuracies of half-hidden images; those of whole ones are .9, and .1 is chance."""
+
+    def claims(s):
+        halves = {"paramrel_evidence": told, "paramrel": untold}
+        rows = [
+            s.rows(method=method, hidden=hidden, accuracy=0.9 if hidden == "nothing" else half)
+            for method, half in halves.items()
+            for hidden in ("nothing", "right", "lower")
+        ]
+        robust = pd.concat(rows).assign(log_snr=np.inf, trained_on="clean", floor_accuracy=0.1)
+        return hypothesis("H8", robust=robust, runs=s.rows(kl=5.0, shuffled_code=9.0))
+
+    return claims
+
+
 EITHER = ("confirmed", "refuted")
 
 
@@ -253,6 +269,8 @@ EITHER = ("confirmed", "refuted")
         pytest.param(_samplers, FEW, EITHER, id="H6: as far as is allowed"),
         pytest.param(_inversion(0.0, -9.0), FEW, EITHER, id="H7: updates at the bound"),
         pytest.param(_inversion(9.0, -1.0), FEW, EITHER, id="H7: ODE at the bound"),
+        pytest.param(_evidence(0.74, 0.3), FEW, EITHER, id="H8: trained on evidence at the bound"),
+        pytest.param(_evidence(0.9, 0.74), FEW, EITHER, id="H8: not trained on it at the bound"),
     ],
 )
 def test_no_rule_gives_a_wrong_verdict_in_more_than_7_of_100_studies(null, studies, wrong):
@@ -376,7 +394,7 @@ def test_hypotheses_are_quoted_and_without_runs_none_is_decided():
     table = verdicts({"page": hypothesis_claims(HYPOTHESES, {}, [])})["page"]
     assert table["claim"].tolist() == [f"{h.name}: {h.text}" for h in HYPOTHESES]
     assert set(table["verdict"]) == {"not decided"} and set(table["p_holm"]) == {""}
-    assert table["measured"].tolist() == ["no data"] * 7 + ["its runs belong to later studies"] * 3
+    assert table["measured"].tolist() == ["no data"] * 8 + ["its runs belong to later studies"] * 2
 
 
 def test_the_words_of_the_hypotheses_are_those_that_were_written_before_the_runs():
@@ -538,6 +556,33 @@ def test_h7_compares_errors_by_their_order_at_small_sigma_alone(undo, ode, expec
     table = decided("H7", inversion=rows)
     assert table["verdict"].tolist() == [expected]
     assert table["data"].tolist() == ["σ₁ = 0.001, σ₁ = 0.01"]
+
+
+@pytest.mark.parametrize(
+    ("told", "untold", "shuffled", "expected"),
+    [
+        (0.85, 0.5, 9, "confirmed"),
+        (0.6, 0.5, 9, "refuted"),
+        (0.85, 0.85, 9, "refuted"),
+        (0.85, 0.5, 0.1, "not decided"),
+    ],
+)
+def test_h8_asks_for_four_fifths_with_evidence_and_for_less_without(
+    told, untold, shuffled, expected
+):
+    halves = {"paramrel_evidence": told, "paramrel": untold}
+    rows = [
+        seeded(method=method, hidden=hidden, accuracy=0.9 if hidden == "nothing" else half)
+        for method, half in halves.items()
+        for hidden in ("nothing", "right", "lower", "disc")
+    ]
+    robust = pd.concat(rows).assign(
+        log_snr=np.inf, trained_on="clean", floor_accuracy=0.1, accuracy_sem=0.001
+    )
+    noisy = robust.assign(log_snr=-1.0, accuracy=0.5)  # says nothing of halves
+    runs = seeded(method="paramrel_evidence", kl=5.0, shuffled_code=shuffled)
+    table = decided("H8", robust=pd.concat([robust, noisy]), runs=runs)
+    assert table["verdict"].tolist() == [expected]
 
 
 def compared(**methods):

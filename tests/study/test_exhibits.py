@@ -24,7 +24,7 @@ PARAMS = load_params(ROOT / "params.yaml")
 TABLES = [
     *("thesis", "worth", "hypotheses", "wins", "quality", "quality_controls", "runs", "controls"),
     *("disentanglement", "reconstruction", "ablation", "code_time", "smoothness", "mixed"),
-    *("trials_rivals", "trials_kernels", "trials_attention", "inversion"),
+    *("trials_rivals", "trials_kernels", "trials_attention", "inversion", "robust", "evidence"),
 ]
 PRINTED = {name: pd.DataFrame({"n_test": [1]}) for name in TABLES}
 
@@ -142,6 +142,38 @@ def test_a_code_turned_at_random_stands_beside_its_code():
     assert found["D (lasso)"].tolist() == ["0.8 ± 0", "0.2 ± 0", "0.5 ± 0"]
 
 
+def test_what_is_hidden_is_a_column_and_only_clean_probes_of_clean_pixels_are_printed():
+    parts = [("nothing", 0.9), ("right", 0.6), ("disc", 0.5)]
+    rows = [
+        {"dataset": "digits", "method": method, "seed": seed, "hidden": hidden, "accuracy": value}
+        for method in ("paramrel_evidence", "paramrel")
+        for seed in range(3)
+        for hidden, value in parts
+    ]
+    clean = pd.DataFrame(rows).assign(log_snr=np.inf, trained_on="clean", floor_accuracy=0.1)
+    others = [clean.assign(log_snr=-1.0), clean.assign(trained_on="corrupted")]
+    table = pd.concat([clean, *(other.assign(accuracy=0.0) for other in others)])
+    printed = printed_tables({"robust": table, "evidence": evidence_rows()}, PARAMS)
+    assert [*printed["robust"]] == ["dataset", "method", "nothing", "right", "disc"]
+    assert printed["robust"]["method"].tolist() == ["paramrel_evidence", "paramrel"]
+    assert printed["robust"]["right"].tolist() == ["0.6 ± 0"] * 2
+    evidence = printed["evidence"]
+    assert [*evidence] == ["dataset", "method", "label", "pixels"]
+    assert evidence["label"].tolist() == ["2 ± 0"]
+
+
+def evidence_rows():
+    """Of records; what is seen at random, and a method without bounds, are not printed."""
+    rows = [
+        {"dataset": "mixed", "method": "bfn", "seed": seed, "hidden": hidden, "share": 0.5,
+         "conditional_bound": value}
+        for seed in range(3)
+        for hidden, value in (("label", 2.0), ("pixels", 90.0), ("random", 40.0))
+    ]  # fmt: skip
+    silent = pd.DataFrame(rows).assign(method="diffae", conditional_bound=np.nan)
+    return pd.concat([pd.DataFrame(rows), silent])
+
+
 def test_a_study_of_nothing_prints_its_hypotheses_alone():
     assert set(printed_tables({}, PARAMS)) == {"hypotheses"}
 
@@ -200,6 +232,10 @@ def test_tables_are_printed_whatever_the_number_of_seeds(monkeypatch, seeds):
             conditioning=["adagn", "cross_attention"], D=0.5, **weights
         ).assign(method="paramrel"),
         "inversion": rows(sigma_1=0.01, way=["undo updates", "ODE"], error=[np.inf, 0.01]),
+        "robust": rows(
+            hidden="right", log_snr=np.inf, trained_on="clean", accuracy=0.6, floor_accuracy=0.1
+        ).assign(accuracy_sem=0.01),
+        "evidence": rows(hidden="right", share=0.5, conditional_bound=9.0),
     }
     printed = printed_tables(tables, PARAMS)
     assert set(printed) == set(TABLES)
