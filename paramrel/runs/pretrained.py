@@ -1,9 +1,9 @@
 """Trained models that come with the repository: `dvc pull data` fetches them beside the digits.
 
-ParamReL on binary digits, and at equal budget its two controls: the reading whose code has the
-decoder's own time, and a plain Bayesian Flow Network. Default `ModelParams`, 1,000 steps of 128
-of the 1,257 training images, seed 0, float32. data.dvc keeps a card of each. In short, for the
-360 test images, in nats per image:
+ParamReL on binary digits, the same trained on partial evidence, and at equal budget its two
+controls: the reading whose code has the decoder's own time, and a plain Bayesian Flow Network.
+Default `ModelParams`, 1,000 steps of 128 of the 1,257 training images, seed 0, float32. data.dvc
+keeps a card of each. In short, for the 360 test images, in nats per image:
 
 | method        | bound on −ln p(x) | a shuffled code adds | probe on codes of s = 1 |
 |---------------|-------------------|----------------------|-------------------------|
@@ -22,7 +22,9 @@ from pathlib import Path
 
 from paramrel.runs.run import FILE, Run, load_run
 
-METHODS = {"digits": ("paramrel", "paramrel_same", "bfn")}  # by the data they were trained on
+METHODS = {
+    "digits": ("paramrel", "paramrel_evidence", "paramrel_same", "bfn")
+}  # by the data they were trained on
 SEED = 0
 # Of an installed package, and of a clone, where `dvc pull data` fetches them.
 FOLDERS = (Path(__file__).with_name("trained"), Path(__file__).parents[2] / "data" / "pretrained")

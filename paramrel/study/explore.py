@@ -12,8 +12,11 @@ from torch import Generator, Tensor
 
 from paramrel.flows import Theta
 from paramrel.measures.messages import grey
+from paramrel.measures.robustness import HIDDEN, seen_of
 from paramrel.models.autoencoder import FlowAutoencoder
+from paramrel.models.evidence import evidence
 from paramrel.solvers import decode, inference
+from paramrel.tasks.completion import SOON, complete
 from paramrel.tasks.sampling import predictor
 
 ZOOM = 18  # screen pixels for a pixel
@@ -96,7 +99,89 @@ class Explorer:
             return self.model.encode_theta(self._theta(x, s), torch.full((len(x),), s)).mean
 
 
-def strip(looks: Iterable[Look], *parts: str) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class Observation:
+    """image: which one; hidden: `nothing` or a part of `HIDDEN`; share: of the other pixels that
+    are seen, at random; seed: of those and of the draws."""
+
+    image: int
+    hidden: str
+    share: float
+    seed: int
+
+
+class Completed(NamedTuple):
+    """What an observation leads to: pictures (H, W) of grey values, 0 white to 1 black.
+
+    seen: the image, ½ where it is hidden; expected: what the decoder expects of each pixel, given
+    those; one, two, three: draws of the whole.
+    """
+
+    seen: Tensor
+    expected: Tensor
+    one: Tensor
+    two: Tensor
+    three: Tensor
+
+
+class Eraser:
+    """Binary images x, (N, 1, H, W), of which a part is hidden and drawn again.
+
+    model: of partial evidence. steps: of the sampler that draws.
+    """
+
+    def __init__(self, model: FlowAutoencoder, x: Tensor, steps: int):
+        self.model, self.x, self.steps = model, x, steps
+
+    def look(self, observation: Observation) -> Completed:
+        """Hide, expect and draw; equal observations give equal pictures."""
+        x, seen = self.x[[observation.image]], self.seen(observation)
+        generator = Generator().manual_seed(observation.seed)
+        with inference(self.model):
+            times = evidence(seen, torch.ones(1), torch.full((1,), SOON))
+            theta = self.model.flow.sample_theta(x, times, generator)
+            expected = grey(predictor(self.model, generator=generator)(theta, times))
+        draws, where = (part.expand(3, *part.shape[1:]) for part in (x, seen))
+        if not seen.all():
+            draws = complete(self.model, draws, self.steps, generator, where)
+        told, expected = (torch.where(seen, x.float(), hidden) for hidden in (0.5, expected))
+        return Completed(*(picture[0, 0] for picture in (told, expected)), *draws[:, 0].float())
+
+    def seen(self, observation: Observation) -> Tensor:
+        """Return which pixels an observation shows, (1, 1, H, W)."""
+        generator = Generator().manual_seed(observation.seed)
+        at_random = torch.rand(self.x.shape[1:], generator=generator) < observation.share
+        return (seen_of(self.model.variables, observation.hidden) & at_random)[None]
+
+
+def eraser(view: Eraser) -> widgets.Widget:
+    """Return controls for image, hidden part, share and seed, above what they show."""
+    settings = {
+        "image": widgets.IntSlider(0, 0, len(view.x) - 1, description="image"),
+        "hidden": widgets.Dropdown(options=("nothing", *HIDDEN), value="right", description="hide"),
+        "share": widgets.FloatSlider(1.0, min=0.0, max=1.0, step=0.05, description="share seen"),
+        "seed": widgets.IntSlider(0, 0, 20, description="seed"),
+    }
+    captions = ("what is seen", "what is expected", "a draw", "a draw", "a draw")
+    pictures = Completed(*(widgets.Image(format="png") for _ in Completed._fields))
+
+    def draw(_: object = None) -> None:
+        values = {name: control.value for name, control in settings.items()}
+        for picture, pixels in zip(pictures, view.look(Observation(**values)), strict=True):
+            picture.value = png(pixels)
+
+    for control in settings.values():
+        control.observe(draw, "value")
+    draw()
+    return widgets.VBox([widgets.HBox([*settings.values()]), _captioned(captions, pictures)])
+
+
+def _captioned(captions: Iterable[str], pictures: Iterable[widgets.Image]) -> widgets.Widget:
+    labels = map(widgets.Label, captions)
+    return widgets.HBox([widgets.VBox(pair) for pair in zip(labels, pictures, strict=True)])
+
+
+def strip(looks: Iterable[Look | Completed], *parts: str) -> dict[str, Tensor]:
     """Return the named pictures of looks as rows (N, 1, H, W) by name, for `image_rows`."""
     looks = list(looks)
     return {part: torch.stack([getattr(look, part) for look in looks])[:, None] for part in parts}
@@ -128,9 +213,10 @@ def sliders(explorer: Explorer) -> widgets.Widget:
     draw()
     half = (len(moves) + 1) // 2
     columns = ([*settings.values(), reset], moves[:half], moves[half:])
-    captions = map(widgets.Label, ("image", "θ_s, which is read", "expected from z", "decoded"))
-    shown = [widgets.VBox(pair) for pair in zip(captions, pictures, strict=True)]
-    return widgets.VBox([widgets.HBox([*map(widgets.VBox, columns)]), widgets.HBox(shown)])
+    captions = ("image", "θ_s, which is read", "expected from z", "decoded")
+    return widgets.VBox(
+        [widgets.HBox([*map(widgets.VBox, columns)]), _captioned(captions, pictures)]
+    )
 
 
 def png(picture: Tensor) -> bytes:

@@ -9,9 +9,19 @@ import pytest
 import torch
 
 from paramrel.data import load_dataset
+from paramrel.measures.robustness import HIDDEN
 from paramrel.models.config import ModelParams
 from paramrel.runs.train import train_run
-from paramrel.study.explore import Explorer, Look, png, sliders
+from paramrel.study.explore import (
+    Completed,
+    Eraser,
+    Explorer,
+    Look,
+    Observation,
+    eraser,
+    png,
+    sliders,
+)
 from paramrel.training.config import TrainParams
 
 SMALL = ModelParams(channels=(8, 16), embedding=16, code_dim=4)
@@ -93,3 +103,39 @@ def test_equal_settings_give_equal_pictures(explorer):
     setting = explorer.start(5).moved(0, 1.0)
     for once, again in zip(explorer.look(setting), explorer.look(setting), strict=True):
         assert torch.equal(once, again)
+
+
+@pytest.fixture(scope="module")
+def hiding():
+    params = TrainParams(steps=30, batch_size=64, evaluations=1)
+    model = train_run("digits", "paramrel_evidence", 0, SMALL, params, progress=False)[0].model
+    return Eraser(model, load_dataset("digits").test.x[:20], steps=3)
+
+
+def test_what_is_seen_stays_in_every_picture_and_the_rest_is_grey_expected_or_drawn(hiding):
+    observation = Observation(3, "lower", 0.7, 5)
+    seen, image = hiding.seen(observation)[0, 0], hiding.x[3, 0].float()
+    assert not seen[4:].any() and 0.4 < seen[:4].float().mean() < 1
+    look = hiding.look(observation)
+    assert all(torch.equal(picture[seen], image[seen]) for picture in look)
+    assert (look.seen[~seen] == 0.5).all()
+    assert ((0 < look.expected) & (look.expected < 1))[~seen].all()
+    assert all(set(draw.unique().tolist()) <= {0.0, 1.0} for draw in look[2:])
+    again = hiding.look(observation)
+    assert all(torch.equal(*pair) for pair in zip(look, again, strict=True))
+
+
+def test_where_nothing_is_hidden_the_image_comes_back(hiding):
+    for picture in hiding.look(Observation(3, "nothing", 1.0, 0)):
+        assert torch.equal(picture, hiding.x[3, 0].float())
+
+
+def test_the_eraser_has_a_control_for_each_choice_and_redraws(hiding):
+    view = eraser(hiding)
+    (hide,) = parts(view, widgets.Dropdown)
+    assert hide.options == ("nothing", *HIDDEN)
+    assert list(named(view)) == ["image", "share seen", "seed"]
+    before = [picture.value for picture in parts(view, widgets.Image)]
+    hide.value = "disc"
+    after = [picture.value for picture in parts(view, widgets.Image)]
+    assert len(after) == len(Completed._fields) and after[0] != before[0]
