@@ -22,7 +22,7 @@ _HOMES = {
     "runs.pretrained": ["load_pretrained"],
     "runs.run": ["Run", "load_run", "save_run"],
     "runs.train": ["fit", "train_run"],
-    "tasks.completion": ["complete"],
+    "tasks.completion": ["complete", "completed_code"],
     "tasks.editing": ["interpolate", "traverse"],
     "tasks.reconstruction": ["reconstruct"],
     "tasks.sampling": ["sample"],

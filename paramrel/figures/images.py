@@ -60,7 +60,8 @@ def image_rows(
     middles = [line * (height + border) + height / 2 for line in range(len(rows))]
     axis.set_yticks(middles, list(rows), fontsize="small")
     above = [left + width / 2 for left in places[: len(columns)]]
-    axis.set_xticks(above, list(columns), fontsize="small")
+    slanted = dict(rotation=40, ha="left") if max(map(len, columns), default=0) > 5 else {}
+    axis.set_xticks(above, list(columns), fontsize="small", **slanted)
     axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axis.set_frame_on(False)
     axis.set_title(title, fontsize="medium")

@@ -20,7 +20,8 @@ __all__ = [
     "smoothness",
 ]
 
-COLORS = METHOD_COLORS | {"pca": "0.35", "pixels": "0.6"}
+COMPLETED = {f"{method}, completed": color for method, color in METHOD_COLORS.items()}
+COLORS = METHOD_COLORS | COMPLETED | {"pca": "0.35", "pixels": "0.6"}
 
 
 def robust_codes(table: pd.DataFrame) -> Figure:
@@ -48,6 +49,7 @@ def robust_codes(table: pd.DataFrame) -> Figure:
         noise.set(title=f"probe trained on {way} images", ylabel="probe accuracy, test")
         noise.set_xlabel("log signal-to-noise ratio of the observation (nats)")
         parts.set(xlabel="part that is hidden, the rest clean", title="")
+        parts.tick_params(axis="x", rotation=30)
     _one_legend(figure, axes[:, 0])
     return figure
 
@@ -74,6 +76,7 @@ def evidence_curves(table: pd.DataFrame) -> Figure:
     axes[0].set(ylabel=bound)
     axes[1].set(ylabel="distance of the code to that of the whole")
     axes[2].set(ylabel=bound, xlabel="what is hidden", ylim=(0, None))
+    axes[2].tick_params(axis="x", rotation=30)
     _one_legend(figure, axes[:2])
     return figure
 

@@ -22,11 +22,12 @@ from paramrel.models.methods import METHODS
 from paramrel.runs.origin import origin
 from paramrel.runs.run import Run
 from paramrel.solvers import times_of_log_snr
-from paramrel.tasks.completion import complete
+from paramrel.tasks.completion import complete, completed_code
 from paramrel.tasks.sampling import require_code
 
 PENALTIES = (0.01, 0.1, 1.0)  # inverse ones, of the probe: chosen on the validation split
 ASKED = "label"  # the field of records that is read from what is seen of the others
+DRAWS = 8  # completions that a code is averaged over
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)  # of the variables that are seen, at random
 
 
@@ -180,12 +181,35 @@ def robust_rows(
     for corruption in corruptions(log_snr):
         seen = codes(corruption)
         for name, trained in {"clean": clean, "corrupted": seen}.items():
-            labelled = zip([*trained[:2], seen[2]], labels, strict=True)
-            row = logistic_probe(*labelled, grid=PENALTIES)
-            kept = {key: row[key] for key in ("accuracy", "floor_accuracy", "n_test")}
-            accuracy = row["accuracy"]
-            kept["accuracy_sem"] = (accuracy * (1 - accuracy) / row["n_test"]) ** 0.5
-            yield vars(corruption) | {"trained_on": name} | kept
+            row = _probed([*trained[:2], seen[2]], labels)
+            yield vars(corruption) | {"trained_on": name} | row
+
+
+def completed_probes(
+    run: Run, data: Dataset, params: GenerateParams
+) -> Iterator[dict[str, float | int | str]]:
+    """Probe the mean codes of completed test images, a row for each part of `HIDDEN`.
+
+    Trained on the codes of whole images, as those of `robust_rows` that are `clean`.
+    """
+    model, labels = run.model, [split.labels for split in splits(data)]
+    *clean, _ = (mean_code(model, s.x, generator=model.generator(run.seed)) for s in splits(data))
+    for corruption in corruptions(()):
+        if corruption == Corruption():
+            continue
+        seen = seen_of(data.variables, corruption.hidden).expand(data.test.x.shape)
+        generator = model.generator(run.seed)
+        code = completed_code(model, data.test.x, params.sampling_steps, generator, seen, DRAWS)
+        row = _probed([*clean, code], labels)
+        yield vars(corruption) | {"trained_on": "clean"} | row
+
+
+def _probed(codes: Sequence[Tensor], labels: Sequence[Tensor]) -> dict[str, float | int]:
+    """Of codes and labels of the train, validation and test split."""
+    row = logistic_probe(*zip(codes, labels, strict=True), grid=PENALTIES)
+    kept = {key: row[key] for key in ("accuracy", "floor_accuracy", "n_test")}
+    accuracy = row["accuracy"]
+    return kept | {"accuracy_sem": (accuracy * (1 - accuracy) / row["n_test"]) ** 0.5}
 
 
 def _read(
@@ -211,6 +235,8 @@ def robust_table(
 
     A row for each method, seed, corruption and probe, at params.progressive_log_snr. All see the
     same observations for a seed, drawn on the CPU. Runs whose code cannot be read are left out.
+    Where a model of partial evidence can draw what is hidden of images, it is probed a second time,
+    as `<method>, completed`: by the mean code of DRAWS completions, `completed_code`.
     """
     flow, log_snr = build_flow(METHODS["bfn"], data.variables, model), params.progressive_log_snr
     rows, seeds = [], {}
@@ -219,6 +245,9 @@ def robust_table(
             read = code_reader(run.model, flow)
             known = origin(run, params)
             rows += [known | row for row in robust_rows(data, read, flow, log_snr, run.seed)]
+            if run.model.method.evidence == "partial" and not isinstance(data.variables, dict):
+                known = known | {"method": f"{run.method}, completed"}
+                rows += [known | row for row in completed_probes(run, data, params)]
         seeds.setdefault(run.seed, origin(run, params))
     for seed, known in sorted(seeds.items()):
         for name, read in baseline_readers(data, flow, model.code_dim).items():

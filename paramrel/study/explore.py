@@ -182,9 +182,10 @@ def _captioned(captions: Iterable[str], pictures: Iterable[widgets.Image]) -> wi
 
 
 def strip(looks: Iterable[Look | Completed], *parts: str) -> dict[str, Tensor]:
-    """Return the named pictures of looks as rows (N, 1, H, W) by name, for `image_rows`."""
+    """Return the named pictures of looks as rows (N, 1, H, W) in [-1, 1], for `image_rows`."""
     looks = list(looks)
-    return {part: torch.stack([getattr(look, part) for look in looks])[:, None] for part in parts}
+    pictures = {part: torch.stack([getattr(look, part) for look in looks]) for part in parts}
+    return {part: 2 * ink[:, None] - 1 for part, ink in pictures.items()}
 
 
 def sliders(explorer: Explorer) -> widgets.Widget:

@@ -13,8 +13,9 @@ from paramrel.flows.checks import check_where
 from paramrel.models.autoencoder import FlowAutoencoder, Outputs
 from paramrel.models.batches import in_batches
 from paramrel.models.bounds import nll_bound
+from paramrel.models.encoding import mean_code
 from paramrel.models.evidence import evidence, present
-from paramrel.tasks.sampling import Solver, predictor, run_sampler
+from paramrel.tasks.sampling import Solver, predictor, require_code, run_sampler
 
 SOON = 1e-6  # t = 0 of what is drawn, which is asked for, unlike what has received nothing
 
@@ -55,6 +56,36 @@ def complete(
     generator = generator or model.generator(0)
     drawn = partial(_complete_batch, model, steps, generator, solver)
     return in_batches(model, drawn, x, _seen(x, seen))
+
+
+def completed_code(
+    model: FlowAutoencoder,
+    known: Data,
+    steps: int = 50,
+    generator: Generator | None = None,
+    seen: Data | None = None,
+    draws: int = 8,
+) -> Tensor:
+    """Return the mean code (N, d) of `draws` completions of each example: E[z | what is seen].
+
+    `mean_code(..., seen=)` reads an observation once; this asks what the code would be if all were
+    seen, on average over what the model expects of the rest. Other arguments, and errors, are those
+    of `complete`; ValueError without a code.
+
+    >>> import paramrel, torch
+    >>> model = paramrel.load_pretrained("digits", "paramrel_evidence").model
+    >>> x = paramrel.load_dataset("digits").test.x[:3]
+    >>> left = (torch.arange(8) < 4).expand(x.shape)
+    >>> completed_code(model, x, steps=5, seen=left, draws=2).shape
+    torch.Size([3, 10])
+    """
+    require_code(model)
+    generator = generator or model.generator(0)
+    codes = (
+        mean_code(model, complete(model, known, steps, generator, seen), generator=generator)
+        for _ in range(draws)
+    )
+    return sum(codes) / draws
 
 
 def _whole_records(model: FlowAutoencoder, known: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -172,6 +172,16 @@ def runs_of(methods, data):
     ]
 
 
+def test_a_model_of_partial_evidence_is_probed_by_its_completions_of_images_too():
+    data = subset(load_dataset("digits_continuous"), 100)
+    numbers = GenerateParams(progressive_log_snr=(-1.0,), sampling_steps=2)
+    table = robust_table(runs_of(EVIDENCE, data), data, SMALL, numbers)
+    for method in EVIDENCE:
+        completed = table[table["method"] == f"{method}, completed"]
+        assert (*completed["hidden"],) == (*HIDDEN,) and set(completed["trained_on"]) == {"clean"}
+        assert completed["accuracy_sem"].between(0, 0.05).all()
+
+
 def test_records_are_read_by_codes_of_theta_and_by_the_controls():
     data = subset(load_dataset("digits_mixed"), 200)
     runs = runs_of(("vae", "paramrel", "paramrel_evidence"), data)

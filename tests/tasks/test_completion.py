@@ -16,12 +16,14 @@ from paramrel.metrics.extractors import train_classifier
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.build import build_model
 from paramrel.models.config import ModelParams
+from paramrel.models.encoding import mean_code
 from paramrel.runs.run import Run
 from paramrel.solvers import exact_predictor
-from paramrel.tasks.completion import SOON, complete, likeliest_label
+from paramrel.tasks.completion import SOON, complete, completed_code, likeliest_label
 from paramrel.training.config import TrainParams
 
 MIXED = load_dataset("digits_mixed")
+DIGITS = load_dataset("digits")
 KNOWN = {name: MIXED.test.x[name][:4] for name in ("pixels", "summary")}
 
 
@@ -153,6 +155,19 @@ def test_masks_that_do_not_fit_are_refused():
             complete(model, x, 2, seen=seen)
     with pytest.raises(ValueError, match="seen names 'label', but known are"):
         complete(untrained("bfn_evidence"), KNOWN, 2, seen={"label": torch.ones(4).bool()})
+
+
+def test_the_code_of_completions_is_the_mean_of_their_codes_and_needs_a_code():
+    model, x = untrained("paramrel_evidence", DIGITS), DIGITS.test.x[:3]
+    seen = torch.rand(x.shape, generator=Generator().manual_seed(1)) < 0.5
+    generator = Generator().manual_seed(0)
+    wholes = [mean_code(model, complete(model, x, 2, generator, seen), generator=generator)
+              for _ in range(3)]  # fmt: skip
+    found = completed_code(model, x, 2, Generator().manual_seed(0), seen, draws=3)
+    torch.testing.assert_close(found, sum(wholes) / 3)
+    assert not torch.allclose(wholes[0], wholes[1])  # one draw is not the mean
+    with pytest.raises(ValueError, match="code"):
+        completed_code(untrained("bfn_evidence", DIGITS), x, 2, seen=seen)
 
 
 def test_the_likeliest_label_is_that_of_the_least_bound(monkeypatch):
