@@ -58,9 +58,12 @@ def probe(method: str) -> str:
     return printed("runs", "probe_t1", dataset="digits", method=method)
 
 
-def infovae(gamma: str, weight: str, chosen: bool) -> str:
-    row = {"method": "infovae", "gamma": gamma, "lambda": weight, "chosen": chosen}
-    return printed("trials_rivals", "validation_accuracy", **row)
+def comparisons() -> str:
+    return str(len(pd.read_csv(PRINTED / "wins.csv")))
+
+
+def hidden_half(method: str) -> str:
+    return printed("evidence", "right", dataset="digits", method=method)
 
 
 def quality(method: str, column: str) -> str:
@@ -71,11 +74,18 @@ def trees(dataset: str, of: str) -> str:
     return printed("disentanglement", "D (boosting)", dataset=dataset, of=of).split(" ± ")[0]
 
 
-def robust(method: str, log_snr: str, hidden: str = "nothing") -> str:
-    rows = pd.read_csv(PRINTED.parent / "robust_digits.csv", dtype={"log_snr": str})
+COMPLETED = "paramrel_evidence, completed"
+
+
+def robust(method: str, log_snr: str, hidden: str = "nothing", dataset: str = "digits") -> str:
+    rows = pd.read_csv(PRINTED.parent / f"robust_{dataset}.csv", dtype={"log_snr": str})
     kept = rows["trained_on"].eq("clean") & rows["method"].eq(method)
     kept &= rows["log_snr"].eq(log_snr) & rows["hidden"].eq(hidden)
     return f"{rows.loc[kept, 'accuracy'].mean():.3f}"
+
+
+def of_levels(hidden: str) -> str:
+    return robust("paramrel_evidence", "inf", hidden, "digits_discretized")
 
 
 # A sentence of the README, with the number that it quotes as its one group, and that number.
@@ -93,11 +103,35 @@ QUOTED: list[tuple[str, Callable[[], str]]] = [
     (r"and ([\d.]+ ± [\d.]+) \(γ = 1\) on continuous", lambda: code_time("digits_continuous", "1")),
     (r"\(([\d.]+ ± [\d.]+) nats at γ = 0.9 against", lambda: quality("paramrel", "NLL bound")),
     (r"at γ = 0.9 against ([\d.]+ ± [\d.]+),", lambda: quality("vae", "NLL bound")),
-    (r"at γ = 0.9 against .{11}, ([\d.]+ ± [\d.]+),", lambda: quality("bfn", "NLL bound")),
-    (r"([\d.]+ ± [\d.]+) and [\d. ±]+\), and wins", lambda: quality("beta_vae", "NLL bound")),
-    (r"and ([\d.]+ ± [\d.]+)\), and wins", lambda: quality("paramrel_same", "NLL bound")),
-    (r"same code \(([\d.]+ ± [\d.]+) and", lambda: quality("infovae", "NLL bound")),
-    (r"same code \(.{10} and ([\d.]+ ± [\d.]+)\)", lambda: quality("ddpm_theta", "NLL bound")),
+    (r"against .{11}, ([\d.]+ ± [\d.]+), [\d. ±]+ and", lambda: quality("beta_vae", "NLL bound")),
+    (r", ([\d.]+ ± [\d.]+) and [\d. ±]+\), and", lambda: quality("paramrel_same", "NLL bound")),
+    (r"and ([\d.]+ ± [\d.]+)\), and wins", lambda: quality("bfn_evidence", "NLL bound")),
+    (r"same code \(([\d.]+ ± [\d.]+)\)", lambda: quality("ddpm_theta", "NLL bound")),
+    (r"plain BFN's ([\d.]+ ± [\d.]+) and", lambda: quality("bfn", "NLL bound")),
+    (r"InfoVAE's ([\d.]+ ± [\d.]+) are", lambda: quality("infovae", "NLL bound")),
+    (r"correction for (\d+) comparisons", comparisons),
+    (r"a bound of ([\d.]+ ± [\d.]+) nats", lambda: quality("paramrel_evidence", "NLL bound")),
+    (r"\(`paramrel`: ([\d.]+ ± [\d.]+); not", lambda: quality("paramrel", "NLL bound")),
+    (r"right half costs ([\d.]+ ± [\d.]+) nats", lambda: hidden_half("paramrel_evidence")),
+    (r"left one, not ([\d.]+ ± [\d.]+) as", lambda: hidden_half("paramrel")),
+    (r"trained for it \(([\d.]+ ± [\d.]+) and", lambda: hidden_half("bfn")),
+    (r"for it \(.{11} and ([\d.]+ ± [\d.]+) nats\)", lambda: hidden_half("bfn_evidence")),
+    (r"linear probe ([\d.]+) and [\d.]+, read at", lambda: robust(COMPLETED, "inf", "right")),
+    (r"linear probe .{5} and ([\d.]+), read at", lambda: robust(COMPLETED, "inf", "lower")),
+    (r"read at once ([\d.]+) and", lambda: robust("paramrel_evidence", "inf", "right")),
+    (r"read at once .{5} and ([\d.]+);", lambda: robust("paramrel_evidence", "inf", "lower")),
+    (r"image \(([\d.]+) against", lambda: robust(COMPLETED, "inf", "disc")),
+    (r"image \(.{5} against ([\d.]+),", lambda: robust("pca", "inf", "disc")),
+    (r", ([\d.]+) against [\d.]+\)\. !", lambda: robust(COMPLETED, "inf", "scribble")),
+    (r"against ([\d.]+)\)\. !", lambda: robust("pca", "inf", "scribble")),
+    (r"digits to ([\d.]+) and [\d.]+, where", lambda: of_levels("right")),
+    (r"digits to .{5} and ([\d.]+), where", lambda: of_levels("lower")),
+    (
+        r"\(a shuffled one costs ([\d.]+ ± [\d.]+) nats",
+        lambda: printed(
+            "runs", "shuffled_code", dataset="digits_discretized", method="paramrel_evidence"
+        ),
+    ),
     (r"as well \(([\d.]+ ± [\d.]+) against", lambda: probe("vae")),
     (r"as well \(.{11} against ([\d.]+ ± [\d.]+)\)", lambda: probe("paramrel")),
     (r"mean image: ([\d.]+) against", lambda: robust("paramrel", "-1")),
@@ -106,13 +140,11 @@ QUOTED: list[tuple[str, Callable[[], str]]] = [
     (r"against ([\d.]+) at 1\.", lambda: robust("pca", "1")),
     (r"reads worse: ([\d.]+) against", lambda: robust("paramrel", "inf", "right")),
     (r"reads worse: .{5} against ([\d.]+) and", lambda: robust("pca", "inf", "right")),
-    (r"and ([\d.]+) against [\d.]+\. - `paramrel`", lambda: robust("paramrel", "inf", "lower")),
-    (r"against ([\d.]+)\. - `paramrel`", lambda: robust("pca", "inf", "lower")),
+    (r"and ([\d.]+) against [\d.]+\. - Training", lambda: robust("paramrel", "inf", "lower")),
+    (r"against ([\d.]+)\. - Training", lambda: robust("pca", "inf", "lower")),
     (r"does: ([\d.]+) and", lambda: trees("scenes_16_continuous", "paramrel")),
     (r"and ([\d.]+) against [\d.]+ on scenes", lambda: trees("scenes_16_continuous", "beta_vae")),
     (r"against ([\d.]+) on scenes", lambda: trees("scenes_16_continuous", "random_mix")),
-    (r"accuracy ([\d.]+ ± [\d.]+)\), not at", lambda: infovae("0.9", "0.1", chosen=True)),
-    (r"it has here \(([\d.]+ ± [\d.]+)\)", lambda: infovae("1", "1", chosen=False)),
 ]
 
 
