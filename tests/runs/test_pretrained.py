@@ -91,7 +91,7 @@ def test_the_models_are_all_there_and_smaller_than_two_megabytes():
     models = {path: md5 for path, md5 in listing().items() if path != "digits.npz"}
     assert models.keys() == {file_of(*name) for name in NAMES}
     assert pinned()["meta"].keys() == listing().keys()
-    assert sum((STORE / md5[:2] / md5[2:]).stat().st_size for md5 in models.values()) < 2_000_000
+    assert sum((STORE / md5[:2] / md5[2:]).stat().st_size for md5 in models.values()) < 2 * 2**20
 
 
 def test_a_missing_model_is_named_with_the_command_that_fetches_it(study):

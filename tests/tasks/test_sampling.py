@@ -36,6 +36,7 @@ def make_run(method, dataset="digits") -> Run:
 
 def opened(method, dataset="digits"):
     """An untrained model whose layers that start at zero are open, so that its images differ."""
+    torch.manual_seed(0)
     model = build_model(method, load_dataset(dataset).variables, SMALL).eval()
     generator = seeded()
     with torch.no_grad():
