@@ -70,8 +70,10 @@ def evidence_curves(table: pd.DataFrame) -> Figure:
                          dashes=False, markers=True, ax=axis, **style)  # fmt: skip
         axis.set(xlabel="share of the variables that is seen", ylim=(0, None))
     parts = table[(table["hidden"] != "random") & table["conditional_bound"].notna()]
-    sns.pointplot(parts, x="hidden", y="conditional_bound", dodge=0.6, ls="none", ms=4,
-                  err_kws={"lw": 1}, legend=False, ax=axes[2], **style)  # fmt: skip
+    if len(parts):
+        apart = 0.6 if parts["method"].nunique() > 1 else False
+        sns.pointplot(parts, x="hidden", y="conditional_bound", dodge=apart, ls="none", ms=4,
+                      err_kws={"lw": 1}, legend=False, ax=axes[2], **style)  # fmt: skip
     bound = "−ln p(hidden | seen), at most (nats)"
     axes[0].set(ylabel=bound)
     axes[1].set(ylabel="distance of the code to that of the whole")

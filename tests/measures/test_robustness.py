@@ -6,6 +6,7 @@ import torch
 from paramrel.data import load_dataset
 from paramrel.data.dataset import Variable
 from paramrel.data.subset import subset
+from paramrel.figures import evidence_curves
 from paramrel.measures.config import EvaluateParams, GenerateParams
 from paramrel.measures.robustness import (
     HIDDEN,
@@ -206,6 +207,14 @@ def test_evidence_is_measured_of_every_part_and_share_for_bayesian_flows(dataset
         bound = at_random["conditional_bound"]
         assert bound.is_monotonic_decreasing and (at_random["conditional_bound_sem"] > 0).all()
         assert at_random["code_distance"].notna().all() == (method != "bfn")
+
+
+@pytest.mark.parametrize("method", ["bfn", "paramrel_evidence"])
+def test_one_method_alone_is_drawn_too(method):
+    data = subset(load_dataset("digits"), 20)
+    table = evidence_table(runs_of([method], data), data, EvaluateParams(examples=20, num_times=1))
+    drawn = evidence_curves(table).axes[-1]
+    assert [label.get_text() for label in drawn.get_xticklabels()] == [*HIDDEN]
 
 
 def test_the_distance_of_a_code_is_none_where_all_is_seen(monkeypatch):
