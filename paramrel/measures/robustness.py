@@ -194,9 +194,7 @@ def completed_probes(
     """
     model, labels = run.model, [split.labels for split in splits(data)]
     *clean, _ = (mean_code(model, s.x, generator=model.generator(run.seed)) for s in splits(data))
-    for corruption in corruptions(()):
-        if corruption == Corruption():
-            continue
+    for corruption in (Corruption(hidden=part) for part in HIDDEN):
         seen = seen_of(data.variables, corruption.hidden).expand(data.test.x.shape)
         generator = model.generator(run.seed)
         code = completed_code(model, data.test.x, params.sampling_steps, generator, seen, DRAWS)
