@@ -175,15 +175,31 @@ class CategoricalFlow(BayesianFlow):
             return x.unsqueeze(-1)
         return 2.0 * one_hot(x, self.num_classes)[..., -self.num_inputs :] - 1
 
-    def output_distribution(self, raw: Tensor, theta: CategoricalTheta, t: Tensor) -> Categorical:
-        """Categorical distribution of logits raw (*x.shape, K)."""
+    def output_distribution(
+        self,
+        raw: Tensor,
+        theta: CategoricalTheta,
+        t: Tensor,
+        marginal: Tensor | None = None,
+    ) -> Categorical:
+        """Categorical distribution of logits raw (*x.shape, K); with a marginal, of θ + ln p + raw.
+
+        Exact: ln p(x_d = k|θ) = θ_dk + ln p(x_d = k|θ_{-d}) and a constant.
+        """
         checks.check_shape("raw", raw, theta.logits.shape)
         checks.check_time(t, raw.shape[:-1])
-        return self.likelihood(raw.to(theta.logits.dtype))
+        raw = raw.to(theta.logits.dtype)
+        return self.likelihood(raw if marginal is None else raw + theta.logits, marginal)
 
-    def likelihood(self, raw: Tensor) -> Categorical:
-        """Categorical distribution of logits raw (*x.shape, K)."""
+    def likelihood(self, raw: Tensor, marginal: Tensor | None = None) -> Categorical:
+        """Categorical distribution of logits raw (*x.shape, K), plus ln p of a marginal."""
+        raw = raw if marginal is None else raw + marginal
         return Categorical(logits=raw, validate_args=False)
+
+    def marginal(self, x: Tensor, where: Tensor) -> Tensor:
+        """ln p of every class, as if each had been seen once more: (*x.shape[1:], K)."""
+        counts = (self._one_hot(x) * where.unsqueeze(-1)).sum(0) + 1
+        return (counts / counts.sum(-1, keepdim=True)).log()
 
     def variables(self, x: Tensor) -> tuple[int, ...]:
         """The shape (B, ...) of the variables in x, without the classes' axis of soft labels."""

@@ -56,10 +56,15 @@ class DiffusionFlow(GaussianFlow):
         scale = spread(self.schedule.gamma(t).rsqrt(), theta.mean)
         return super().network_input(theta, t) * scale.unsqueeze(-1)
 
-    def output_distribution(self, raw: Tensor, theta: GaussianTheta, t: Tensor) -> PointMass:
-        """A point mass at x̂ = (x_t - √(1-ᾱ) ε̂)/√ᾱ, unclamped; raw: ε̂ (*x.shape, 1)."""
+    def output_distribution(
+        self, raw: Tensor, theta: GaussianTheta, t: Tensor, marginal: Tensor | None = None
+    ) -> PointMass:
+        """A point mass at x̂ = (x_t - √(1-ᾱ) ε̂)/√ᾱ, unclamped; raw: ε̂ (*x.shape, 1).
+
+        With a marginal x̂ is that of `_posterior`.
+        """
         checks.check_shape("raw", raw, (*theta.mean.shape, 1))
-        return PointMass(self._denoise(raw[..., 0], theta, t)[0])
+        return PointMass(self._expected(raw[..., 0], theta, t, marginal))
 
     def expected_statistic(self, out: Distribution) -> Tensor:
         """û = x̂ in [-1, 1], which is never further from x: (B, ...)."""

@@ -67,20 +67,32 @@ class DiscretizedFlow(GaussianFlow):
         return super().outcomes(out)
 
     def output_distribution(
-        self, raw: Tensor, theta: GaussianTheta, t: Tensor
+        self, raw: Tensor, theta: GaussianTheta, t: Tensor, marginal: Tensor | None = None
     ) -> DiscretizedNormal:
         """Normal of mean μ/γ - √((1-γ)/γ) ε̂ and scale √((1-γ)/γ) e^s, in bins (eq. 105).
 
-        raw: ε̂ and s, (*x.shape, 2).
+        raw: ε̂ and s, (*x.shape, 2). With a marginal mean and scale are those of `_posterior`, the
+        scale times e^s.
         """
         checks.check_shape("raw", raw, (*theta.mean.shape, 2))
-        mean, scale, informed = self._denoise(raw[..., 0], theta, t)
-        log_scale = torch.where(informed, scale.log() + raw[..., 1].to(mean.dtype), 0.0)
+        shift, log_scale = raw.to(theta.mean.dtype).unbind(-1)
+        if marginal is None:
+            mean, scale, informed = self._denoise(shift, theta, t)
+            log_scale = torch.where(informed, scale.log() + log_scale, 0.0)
+        else:
+            mean, scale = self._posterior(shift, theta, marginal)
+            log_scale = scale.log() + log_scale
         return self._discretize(mean, log_scale)
 
-    def likelihood(self, raw: Tensor) -> DiscretizedNormal:
-        """p_O with raw (*x.shape, 2) as mean and log-scale of x, for a decoder without θ."""
+    def likelihood(self, raw: Tensor, marginal: Tensor | None = None) -> DiscretizedNormal:
+        """p_O with raw (*x.shape, 2) as mean and log-scale of x, for a decoder without θ.
+
+        With a marginal N(m, v) they are m + √v raw and ½ ln v + raw.
+        """
         mean, log_scale = raw.float().unbind(-1)
+        if marginal is not None:
+            scale = marginal[..., 1].sqrt()
+            mean, log_scale = marginal[..., 0] + scale * mean, scale.log() + log_scale
         return self._discretize(mean, log_scale)
 
     def _discretize(self, mean: Tensor, log_scale: Tensor) -> DiscretizedNormal:

@@ -72,8 +72,22 @@ class Flow(ABC):
         """The network input of a θ that is certain of x: (*x.shape, num_inputs)."""
 
     @abstractmethod
-    def output_distribution(self, raw: Tensor, theta: Theta, t: Tensor) -> Distribution:
-        """p_O(x|θ, t) from the raw network output (*x.shape, num_outputs)."""
+    def output_distribution(
+        self, raw: Tensor, theta: Theta, t: Tensor, marginal: Tensor | None = None
+    ) -> Distribution:
+        """p_O(x|θ, t) from the raw network output (*x.shape, num_outputs).
+
+        marginal: what `marginal` returns. With it, raw = 0 is the posterior of each variable given
+        its own θ alone, and a network has only to learn what the others say of it: messages are
+        independent given x, so that p(x_d|θ) ∝ p(x_d|θ_{-d}) p(θ_d|x_d).
+        """
+
+    @abstractmethod
+    def marginal(self, x: Tensor, where: Tensor) -> Tensor:
+        """The distribution of every variable by itself, of data x (N, ...): (*x.shape[1:], M).
+
+        where: which variables are not missing, booleans of the shape of x.
+        """
 
     @abstractmethod
     def sample_output(self, out: Distribution, generator: Generator | None = None) -> Tensor:

@@ -15,6 +15,8 @@ from .schedules import ExponentialAccuracy
 from .tensors import clamp, spread, sum_over_data
 from .theta import GaussianTheta
 
+LEAST_VARIANCE = 1e-2  # of a variable's marginal: what never changed in training may still do so
+
 
 class GaussianFlow(BayesianFlow):
     """Flow of x in [-1, 1]: θ = (mean, precision), starting at (0, 1) (Graves et al., section 4).
@@ -173,23 +175,56 @@ class GaussianFlow(BayesianFlow):
         """x itself: (*x.shape, 1)."""
         return x.unsqueeze(-1)
 
-    def output_distribution(self, raw: Tensor, theta: GaussianTheta, t: Tensor) -> Distribution:
+    def output_distribution(
+        self, raw: Tensor, theta: GaussianTheta, t: Tensor, marginal: Tensor | None = None
+    ) -> Distribution:
         """A point mass at x̂ = μ/γ - √((1-γ)/γ) ε̂ (eq. 84), clamped; raw: ε̂ (*x.shape, 1).
 
+        With a marginal x̂ is that of `_posterior`.
         The clamp to [-1, 1] lets gradients that lead back inside pass, see `tensors.clamp`.
         """
         checks.check_shape("raw", raw, (*theta.mean.shape, 1))
-        return PointMass(clamp(self._denoise(raw[..., 0], theta, t)[0], -1, 1))
+        return PointMass(clamp(self._expected(raw[..., 0], theta, t, marginal), -1, 1))
 
-    def likelihood(self, raw: Tensor) -> Normal:
+    def _expected(
+        self, raw: Tensor, theta: GaussianTheta, t: Tensor, marginal: Tensor | None
+    ) -> Tensor:
+        if marginal is None:
+            return self._denoise(raw, theta, t)[0]
+        return self._posterior(raw, theta, marginal)[0]
+
+    def marginal(self, x: Tensor, where: Tensor) -> Tensor:
+        """Mean and variance, at least LEAST_VARIANCE, of every variable: (*x.shape[1:], 2)."""
+        number = where.sum(0).clamp(min=1)
+        mean = (x * where).sum(0) / number
+        variance = ((x - mean).square() * where).sum(0) / number
+        return torch.stack([mean, variance.clamp(min=LEAST_VARIANCE)], -1)
+
+    def _posterior(
+        self, raw: Tensor, theta: GaussianTheta, marginal: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """x̂, raw standard deviations from the mean of each variable's posterior, and these.
+
+        Of a marginal N(m, v), and messages of total accuracy β and sum ζ, the posterior is
+        N((m + vζ)/(1 + vβ), v/(1 + vβ)); the same as the preconditioning of Karras et al. 2022
+        (arXiv 2206.00364, table 1), whose data have mean 0 and one variance for all.
+        """
+        mean, variance = marginal.to(theta.mean.dtype).unbind(-1)
+        certainty = 1 + variance * (theta.precision - 1)
+        scale = (variance / certainty).sqrt()
+        centre = (mean + variance * self.natural(theta)) / certainty
+        return centre + scale * raw.to(theta.mean.dtype), scale
+
+    def likelihood(self, raw: Tensor, marginal: Tensor | None = None) -> Normal:
         """p_O with raw (*x.shape, 2) as mean and log-scale of x, for a decoder without θ.
 
-        All variables of an example share one scale, the mean of theirs (as in σ-VAEs, Rybkin et
-        al. 2021, arXiv 2006.13202): by one each, those that never change would outweigh the others.
-        It lies between that of θ₁ and 1, for a density of values that were rounded, which images
-        are, could otherwise be as high as one likes.
+        With a marginal N(m, v) the mean is m + √v raw. All variables of an example share one scale,
+        the mean of theirs (as in σ-VAEs, Rybkin et al. 2021, arXiv 2006.13202): by one each, those
+        that never change would outweigh the others. It lies between that of θ₁ and 1, for a density
+        of values that were rounded, which images are, could otherwise be as high as one likes.
         """
         mean, log_scale = raw.float().unbind(-1)
+        mean = mean if marginal is None else marginal[..., 0] + marginal[..., 1].sqrt() * mean
         shared = log_scale.flatten(1).mean(1)
         scale = clamp(shared, math.log(self.final_scale), 0).exp()
         return Normal(mean, spread(scale, mean).expand_as(mean), validate_args=False)

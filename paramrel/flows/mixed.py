@@ -209,9 +209,20 @@ class MixedFlow(BayesianFlow):
         """What a network sees of a θ that is certain of every field."""
         return self._each("certain_input", x)
 
-    def output_distribution(self, raw: Fields, theta: MixedTheta, t: Tensor | Fields) -> Outs:
+    def output_distribution(
+        self,
+        raw: Fields,
+        theta: MixedTheta,
+        t: Tensor | Fields,
+        marginal: Fields | None = None,
+    ) -> Outs:
         """p_O(x|θ, t) of every field."""
-        return self._each("output_distribution", raw, theta.fields, self._of_fields(t))
+        times, marginals = self._of_fields(t), self._of_fields(marginal)
+        return self._each("output_distribution", raw, theta.fields, times, marginals)
+
+    def marginal(self, x: Fields, where: Fields) -> Fields:
+        """That of every field."""
+        return self._each("marginal", x, where)
 
     def sample_output(self, out: Outs, generator: Generator | None = None) -> Fields:
         """A draw of every field's x."""

@@ -64,11 +64,17 @@ class OneShotFlow(Flow):
         """That of the data's flow: (*x.shape, num_inputs)."""
         return self.data_flow.certain_input(x)
 
-    def output_distribution(self, raw: Tensor, theta: Theta, t: Tensor) -> Distribution:
-        """p_O(x) from raw alone: (*x.shape, num_outputs)."""
+    def output_distribution(
+        self, raw: Tensor, theta: Theta, t: Tensor, marginal: Tensor | None = None
+    ) -> Distribution:
+        """p_O(x) from raw alone, (*x.shape, num_outputs); with a marginal, raw = 0 is that."""
         expected = self.network_input(theta, t).shape[:-1]
         checks.check_shape("raw", raw, (*expected, self.num_outputs))
-        return self.data_flow.likelihood(raw)
+        return self.data_flow.likelihood(raw, marginal)
+
+    def marginal(self, x: Tensor, where: Tensor) -> Tensor:
+        """That of the data's flow."""
+        return self.data_flow.marginal(x, where)
 
     def sample_output(self, out: Distribution, generator: Generator | None = None) -> Tensor:
         """A draw of x: (B, ...)."""

@@ -98,6 +98,35 @@ class FlowAutoencoder(nn.Module):
         self.packing, self.decoder, self.encoder = packing, decoder, encoder
         self.variables = variables
         self.data_shape = each(lambda variable: tuple(variable.shape), self.variables)
+        fitted = leaves(self._marginal_of(self._no_data())) if params.residual else []
+        for number, marginal in enumerate(fitted):
+            self.register_buffer(f"marginal_{number}", marginal)
+
+    @property
+    def marginal(self) -> Data | None:
+        """The distribution of every variable by itself, which outputs are residuals to."""
+        if not self.params.residual:
+            return None
+        parts = self.buffers(recurse=False)
+        return each(lambda _: next(parts), self.data_shape)
+
+    def fit_marginal(self, x: Data) -> None:
+        """Take the distribution of every variable by itself from data x, (N, ...)."""
+        fitted = leaves(self._marginal_of(x)) if self.params.residual else []
+        for part, values in zip(self.buffers(recurse=False), fitted, strict=True):
+            part.copy_(values)
+
+    def _marginal_of(self, x: Data) -> Data:
+        return self.flow.marginal(self.flow.from_data(each(_filled, x, self.variables)), present(x))
+
+    def _no_data(self) -> Data:
+        """One example of which all is missing."""
+
+        def unknown(variable: Variable) -> Tensor:
+            mark = -1 if variable.kind in ("binary", "categorical") else math.nan
+            return torch.full((1, *variable.shape), mark)
+
+        return each(unknown, self.variables)
 
     @property
     def device(self) -> torch.device:
@@ -204,7 +233,7 @@ class FlowAutoencoder(nn.Module):
         inputs = self.packing.pack(self._input(theta, t, t))
         levels = self.flow.log_snr(least_time(t)), self.flow.log_snr(greatest_time(s))
         raw = self.decoder(inputs, levels[0], z, levels[1]).float()
-        return self.flow.output_distribution(self.packing.unpack(raw), theta, t)
+        return self.flow.output_distribution(self.packing.unpack(raw), theta, t, self.marginal)
 
     def no_code(self, batch: int) -> Tensor:
         """Return the constant code (B, d) that a method without codes gives its decoder."""

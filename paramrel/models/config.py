@@ -114,6 +114,7 @@ class ModelParams(Params):
     kernel: Literal["scaled", "released"] = "scaled"
     beta: float = Field(4.0, gt=0, le=1e6)
     same_time_share: float = Field(0.1, ge=0, le=1)
+    residual: bool = True
 
     @model_validator(mode="after")
     def _same_levels(self) -> "ModelParams":

@@ -24,6 +24,8 @@ from paramrel.training.config import TrainParams
 
 FILE = "model.safetensors"
 FORMAT = 2  # of its metadata; 1 had no number, and named the data set instead of its variables
+EARLIER_MODEL = {"residual": False}  # what all models were, before this was a number
+EARLIER_TRAIN = {"optimizer": "adamw"}
 REMEDY = "free some space or choose another folder, and save it again"
 
 
@@ -111,8 +113,8 @@ def load_run(folder: str | Path) -> Run:
         raise FileNotFoundError(f"{path} is missing; `dvc repro` trains the runs of the study")
     with _blaming(path):
         origin, weights, known = _read_whole(path)
-        params = ModelParams.model_validate(origin["model"])
-        train_params = TrainParams.model_validate(origin["train"])
+        params = ModelParams.model_validate(EARLIER_MODEL | origin["model"])
+        train_params = TrainParams.model_validate(EARLIER_TRAIN | origin["train"])
         model = build_model(origin["method"], _variables(origin["variables"]), params)
         _check_numbers(weights, model)
         model.load_state_dict(weights)

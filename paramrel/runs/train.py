@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 import torch
 from pydantic import ValidationError
+from torch import Generator
 
 from paramrel.data import Dataset, load_dataset
 from paramrel.data.readings import Examples
@@ -16,6 +17,8 @@ from paramrel.runs.record import recipe, record, resume_folder
 from paramrel.runs.run import Run
 from paramrel.training.config import TrainParams
 from paramrel.training.loop import train
+
+FITTED = 4096  # training examples, at most, that marginals are counted on
 
 
 def fit(
@@ -82,6 +85,8 @@ def train_run(
         for x in (data.train.x, data.validation.x):
             if not isinstance(x, Examples):  # of bytes, none of which is missing
                 require_present(untrained.method, x[:])
+        some = torch.randperm(len(data.train), generator=Generator().manual_seed(seed))[:FITTED]
+        untrained.fit_marginal(data.train.draw(some, Generator().manual_seed(seed)))
         trained, history = train(
             untrained, data, params, seed, progress, partial(resume_folder, made_of), keep
         )
