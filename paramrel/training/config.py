@@ -16,6 +16,7 @@ class TrainParams(Params):
 
     steps: Count = 600
     batch_size: int = Field(128, ge=2, le=1_000_000)
+    optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: float = Field(3e-3, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0, le=10)
     gradient_clip: float = Field(5.0, gt=0, le=1e6)

@@ -38,7 +38,7 @@ from paramrel.training.monitors import monitors
 from paramrel.training.progress import Progress
 from paramrel.training.signals import noted_signals, obey
 
-VALIDATED = 400  # validation examples, at most
+VALIDATED, VALIDATION_TIMES = 400, 4  # validation examples, at most, and times of each
 
 
 def train(
@@ -256,10 +256,10 @@ def _validate(model: FlowAutoencoder, x: Data, seed: int) -> dict[str, float]:
     generator = Generator(model.device).manual_seed(seed)  # the same draws at every evaluation
     row = {}
     if model.method.no_bound is None:
-        row = _bound(nll_bound(model, x, num_times=8, generator=generator))
+        row = _bound(nll_bound(model, x, num_times=VALIDATION_TIMES, generator=generator))
     with torch.no_grad():
         row["validation_data"] = model(x, generator).data.item()
-    watched = monitors(model, x, generator)
+    watched = monitors(model, x, generator, VALIDATION_TIMES)
     return row | {f"validation_{name}": value for name, value in watched.items()}
 
 

@@ -12,6 +12,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.training.config import TrainParams
+from paramrel.training.muon import Muon
+
+OPTIMIZERS = {"muon": Muon, "adamw": torch.optim.AdamW}
 
 
 class Progress:
@@ -24,8 +27,8 @@ class Progress:
     def __init__(self, model: FlowAutoencoder, params: TrainParams, seed: int):
         self.model = model
         self.average = AveragedModel(model, multi_avg_fn=_moving_average(params.ema_decay))
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), params.learning_rate, (0.9, 0.98),
+        self.optimizer = OPTIMIZERS[params.optimizer](
+            model.parameters(), lr=params.learning_rate, betas=(0.9, 0.98),
             weight_decay=params.weight_decay, fused=True,
         )  # fmt: skip
         self.schedule = LambdaLR(self.optimizer, _warm_up_then_cosine(params.steps))
@@ -101,7 +104,7 @@ class Progress:
     def _restore_optimizer(self, moments: dict[str, Tensor]) -> None:
         """A moment gets the memory layout of its parameter, which fused kernels rely on."""
         state: dict[int, dict[str, Tensor]] = {}
-        parameters = list(self.model.parameters())
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         for place, value in moments.items():
             index, name = place.split(".")
             like = parameters[int(index)]

@@ -35,7 +35,7 @@ def trained(method="paramrel", seed=0, dataset="digits", **params):
 
 
 def test_the_validation_bound_of_a_plain_network_falls_far_below_an_untrained_one():
-    _, history = trained("bfn", steps=60, evaluations=6)
+    _, history = trained("bfn", steps=120, evaluations=12)
     assert history["validation_nll"].iloc[-1] < 0.6 * history["validation_nll"].iloc[0]
 
 
@@ -55,7 +55,7 @@ def test_the_loss_of_every_method_falls_and_it_encodes_if_it_has_a_code(method):
 
 @pytest.mark.parametrize("method", ["bfn", "paramrel", "paramrel_same", "paramrel_x", "vae"])
 def test_a_model_of_records_trains_and_is_evaluated(method, tmp_path):
-    params = SHORT.model_copy(update={"steps": 40, "evaluations": 2})
+    params = SHORT.model_copy(update={"steps": 80, "evaluations": 4})
     run, history = train_run("digits_mixed", method, 0, SMALL, params, progress=False)
     assert history["train_total"].iloc[-1] < 0.95 * history["train_total"].iloc[0]
     save_run(run, tmp_path)
