@@ -75,12 +75,11 @@ def costs(wanted: argparse.Namespace) -> None:
 
 def pretrain(wanted: argparse.Namespace) -> None:
     """Train the models of a data set that come with the repository."""
-    from paramrel.models.config import ModelParams
-    from paramrel.study.pretrained import TRAIN, make_pretrained
+    from paramrel.study.pretrained import MODEL, TRAIN, make_pretrained
     from paramrel.training.devices import limit_threads
 
     limit_threads(1)  # the order of a sum depends on it
-    make_pretrained(wanted.dataset, ModelParams(), TRAIN)
+    make_pretrained(wanted.dataset, MODEL, TRAIN)
     print("now pin and keep them: dvc add data && dvc push data")
 
 

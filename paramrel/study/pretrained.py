@@ -13,7 +13,8 @@ from paramrel.runs.train import train_run
 from paramrel.study.paths import study_root
 from paramrel.training.config import TrainParams
 
-TRAIN = TrainParams(steps=1000)  # the validation loss rises after that
+MODEL = ModelParams(residual=False)
+TRAIN = TrainParams(steps=1000, optimizer="adamw")  # the validation loss rises after that
 MEASURED = ("n_test", "nll_bound", "shuffled_code", "probe_t1")
 
 

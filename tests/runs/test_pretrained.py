@@ -15,7 +15,7 @@ from paramrel.runs import pretrained
 from paramrel.runs.pretrained import METHODS, SEED, load_pretrained
 from paramrel.study import pretrained as making
 from paramrel.study.__main__ import main
-from paramrel.study.pretrained import TRAIN, card, make_pretrained
+from paramrel.study.pretrained import MODEL, TRAIN, card, make_pretrained
 from paramrel.training.config import TrainParams
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def study(tmp_path, monkeypatch):
 def test_a_model_of_the_repository_loads_and_knows_its_origin(dataset, method):
     run = load_pretrained(dataset, method)
     assert (run.key, run.train) == (f"{dataset}-{method}-{SEED}", TRAIN)
-    assert run.model.params == ModelParams()
+    assert run.model.params == MODEL
     weights = run.model.state_dict().values()
     assert all(weight.dtype == torch.float32 and weight.isfinite().all() for weight in weights)
 
@@ -134,7 +134,7 @@ def test_the_command_makes_the_models_of_the_study(monkeypatch, capsys):
     asked = []
     monkeypatch.setattr(making, "make_pretrained", lambda *given: asked.append(given))
     main(["pretrain", "digits"])
-    assert asked == [("digits", ModelParams(), TRAIN)]
+    assert asked == [("digits", MODEL, TRAIN)]
     assert "dvc add data && dvc push data" in capsys.readouterr().out
 
 
