@@ -20,37 +20,34 @@ __all__ = [
     "smoothness",
 ]
 
-COMPLETED = {f"{method}, completed": color for method, color in METHOD_COLORS.items()}
-COLORS = METHOD_COLORS | COMPLETED | {"pca": "0.35", "pixels": "0.6"}
-
 
 def robust_codes(table: pd.DataFrame) -> Figure:
-    """Draw probe accuracy over the noise of an observation, and with a part of it hidden.
+    """Draw probe accuracy under noise and with parts hidden, the mean of the seeds, as numbers.
 
-    table: rows of `robustness.robust_table`. A row of panels for each way to train the probe; the
-    mean of the seeds and their range; controls in grey.
+    table: rows of `robustness.robust_table`. A panel for each way to train the probe; methods and
+    controls are sorted by what they say of examples of which a part is hidden, in the first panel.
     """
     ways = list(table["trained_on"].unique())
+    clean, whole = table["log_snr"] == float("inf"), table["hidden"] == "nothing"
+    observed = table["hidden"].where(~whole | clean, table["log_snr"].map("ln SNR {:g}".format))
+    table = table.assign(observed=observed.replace("nothing", "whole"))
+    noisy = table.loc[~clean, "observed"].unique()
+    names = [*noisy, *table.loc[clean, "observed"].unique()]
+    first = table[(table["trained_on"] == ways[0]) & clean & ~whole]
+    order = first.groupby("method")["accuracy"].mean().sort_values(ascending=False).index
     figure, axes = plt.subplots(
-        len(ways), 2, figsize=(11.5, 3.6 * len(ways)), sharey=True, layout="constrained",
-        width_ratios=(1, 1), squeeze=False,
+        1, len(ways), figsize=(1.6 + 0.45 * len(names) * len(ways), 1.4 + 0.24 * len(order)),
+        sharey=True, layout="constrained", squeeze=False,
     )  # fmt: skip
-    for (noise, parts), way in zip(axes, ways, strict=True):
+    for axis, way in zip(axes.flat, ways, strict=True):
         rows = table[table["trained_on"] == way]
-        style = dict(y="accuracy", hue="method", palette=COLORS, errorbar=("pi", 100))
-        noisy = rows[(rows["hidden"] == "nothing") & (rows["log_snr"] != float("inf"))]
-        sns.lineplot(noisy, x="log_snr", style="method", dashes=False, markers=True, ax=noise,
-                     **style)  # fmt: skip
-        hidden = rows[rows["log_snr"] == float("inf")]
-        sns.pointplot(hidden, x="hidden", dodge=0.6, ls="none", ms=4, err_kws={"lw": 1}, ax=parts,
-                      legend=False, **style)  # fmt: skip
-        for axis in (noise, parts):
-            axis.axhline(rows["floor_accuracy"].mean(), color="gray", ls=":", lw=1)
-        noise.set(title=f"probe trained on {way} images", ylabel="probe accuracy, test")
-        noise.set_xlabel("log signal-to-noise ratio of the observation (nats)")
-        parts.set(xlabel="part that is hidden, the rest clean", title="")
-        parts.tick_params(axis="x", rotation=30)
-    _one_legend(figure, axes[:, 0])
+        means = rows.pivot_table("accuracy", "method", "observed").reindex(order)[names]
+        sns.heatmap(means, vmin=0, vmax=1, cmap="mako", annot=True, fmt=".2f", cbar=False,
+                    annot_kws={"size": 7}, ax=axis)  # fmt: skip
+        axis.axvline(len(noisy), color="white", lw=4)
+        axis.set(title=f"probe trained on {way} examples", xlabel="", ylabel="")
+        axis.tick_params(axis="x", rotation=90)
+        axis.tick_params(length=0, labelsize="small")
     return figure
 
 
@@ -62,7 +59,7 @@ def evidence_curves(table: pd.DataFrame) -> Figure:
     right, the bound where whole parts or fields are hidden. Mean of the seeds and their range.
     """
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
-    style = dict(hue="method", palette=COLORS, errorbar=("pi", 100))
+    style = dict(hue="method", palette=METHOD_COLORS, errorbar=("pi", 100))
     at_random = table[table["hidden"] == "random"]
     for axis, column in zip(axes, ("conditional_bound", "code_distance"), strict=False):
         if column in table:

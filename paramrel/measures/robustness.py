@@ -291,8 +291,11 @@ def evidence_table(runs: Sequence[Run], data: Dataset, params: EvaluateParams) -
     random at each share of SHARES (`random`). conditional_bound: nats, −ln p(hidden | seen), at
     most, with its standard error over the examples (`_sem`), for methods that have a bound.
     code_distance: the root mean square distance of the code to that of the whole example, as a
-    share of the distance between two whole examples, for codes of θ of a Bayesian flow.
+    share of the distance between two whole examples, for codes of θ of a Bayesian flow. Raises
+    ValueError where no run has one.
     """
+    if all(run.model.method.flow != "bayesian" for run in runs):
+        raise ValueError("none of these methods has a Bayesian flow; add paramrel or bfn")
     x = first(data.test.x, params.examples)
     return pd.DataFrame(
         {**origin(run, params), **row}

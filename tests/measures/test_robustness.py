@@ -217,6 +217,12 @@ def test_one_method_alone_is_drawn_too(method):
     assert [label.get_text() for label in drawn.get_xticklabels()] == [*HIDDEN]
 
 
+def test_without_a_bayesian_flow_it_is_said_that_there_is_nothing_to_measure():
+    data = subset(load_dataset("digits"), 20)
+    with pytest.raises(ValueError, match="add paramrel or bfn"):
+        evidence_table(runs_of(["vae"], data), data, EvaluateParams(examples=20))
+
+
 def test_the_distance_of_a_code_is_none_where_all_is_seen(monkeypatch):
     data = subset(load_dataset("digits_continuous"), 40)
     monkeypatch.setattr("paramrel.measures.robustness.SHARES", (0.0, 1.0))
