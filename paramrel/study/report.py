@@ -15,6 +15,7 @@ from paramrel.study.params import StudyParams
 from paramrel.study.paths import stem
 from paramrel.study.results import read_json, read_table
 
+LONG = 20  # rows, from which on a table is folded
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: auto; padding: 1rem; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 3rem; } figure { margin: 1.5rem 0; }
@@ -26,6 +27,7 @@ td:first-child, th:first-child { text-align: left; }
 @media (max-width: 40rem) { nav { columns: 1; } }
 @media print {
   figure, tr { break-inside: avoid; } body { max-width: none; font-size: 10pt; }
+  details::details-content { content-visibility: visible; }
   .table { overflow: visible; } table { font-size: 6pt; } th, td { padding: 0 0.3em; }
 }
 """
@@ -131,7 +133,10 @@ def _exhibit(exhibit: Exhibit) -> str:
     )
     if isinstance(exhibit.content, pd.DataFrame):
         table = exhibit.content.to_html(index=False, border=0, na_rep="")
-        return f'<figure id="{name}">{says}<div class="table">{table}</div></figure>'
+        table = f'<div class="table">{table}</div>'
+        if len(exhibit.content) > LONG:
+            table = f"<details><summary>{len(exhibit.content)} rows</summary>{table}</details>"
+        return f'<figure id="{name}">{says}{table}</figure>'
     picture = base64.b64encode(Path(exhibit.content).read_bytes()).decode()
     image = f'<img alt="{caption}" src="data:image/png;base64,{picture}">'
     return f'<figure id="{name}">{image}{says}</figure>'

@@ -85,3 +85,13 @@ def test_the_page_holds_its_tables_and_pictures_and_points_nowhere(tmp_path):
     assert "<p>Is it?</p>" in page and '<a href="#s1">' in page
     assert "A &lt;line&gt;." in page and "dvc repro draw@digits" in page
     assert "http" not in page and str(tmp_path) not in page
+
+
+@pytest.mark.parametrize(("rows", "folded"), [(20, False), (21, True)])
+def test_long_tables_are_folded(rows, folded, tmp_path):
+    table = pd.DataFrame({"step": range(rows)})
+    section = Section("Title", "Text.", [Exhibit("T1", "Numbers.", table)])
+    write_report("Title", "For all.", [section], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (f"<summary>{rows} rows</summary>" in page) == folded
+    assert "<td>19</td>" in page
