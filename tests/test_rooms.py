@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "paramrel"
 ROOMS = (
     "data", "flows", "solvers", "networks", "models", "training", "runs", "tasks", "metrics",
-    "measures", "figures", "study",
+    "measures", "tables", "figures", "study",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
