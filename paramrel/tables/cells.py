@@ -9,6 +9,7 @@ from pandas.api import types
 Sort = Literal["booleans", "numbers", "dates", "words", "classes"]
 Dtype = np.dtype | pd.api.extensions.ExtensionDtype
 
+GAPS = {str(gap): gap for gap in (None, np.nan, pd.NA, pd.NaT)}
 OBJECTS: dict[str, Sort] = {
     "empty": "words",
     "string": "words",
@@ -56,6 +57,12 @@ def _held(cells: pd.Series) -> str:
     return " and ".join(sorted({type(value).__name__ for value in cells.dropna()}))
 
 
+def gap_of(cells: pd.Series) -> str:
+    """Return what the first missing cell of a column of objects is, as `GAPS` names it."""
+    gone = cells[cells.isna()]
+    return str(gone.iloc[0]) if types.is_object_dtype(cells.dtype) and len(gone) else "None"
+
+
 def read_numbers(cells: pd.Series) -> np.ndarray:
     """Return known cells (N,) as int64 where their type is whole, else as float64.
 
@@ -93,9 +100,12 @@ def _zone(dtype: Dtype) -> Any:
     return getattr(dtype, "tz", None)
 
 
-def write_cells(values: np.ndarray, known: np.ndarray, dtype: Dtype) -> pd.Series:
+def write_cells(
+    values: np.ndarray, known: np.ndarray, dtype: Dtype, gap: str = "None"
+) -> pd.Series:
     """Return values (N,) where known (N,) as a column of a type, missing elsewhere.
 
+    gap: what a missing cell of objects is, one of `GAPS`; other types have their own.
     NumPy's whole numbers and booleans know no missing values: where there are some, the type is
     pandas's own one for them, such as Int64.
     """
@@ -106,7 +116,7 @@ def write_cells(values: np.ndarray, known: np.ndarray, dtype: Dtype) -> pd.Serie
         return dates if zone is None else dates.dt.tz_localize("UTC").dt.tz_convert(zone)
     if isinstance(dtype, np.dtype) and dtype.kind in "iub" and not known.all():
         dtype = pd.array(np.empty(0, dtype)).dtype
-    return pd.Series(np.where(known, values.astype(object), None), dtype=dtype)
+    return pd.Series(np.where(known, values.astype(object), GAPS[gap]), dtype=dtype)
 
 
 def dtype_to_json(dtype: Dtype) -> str | dict[str, Any]:

@@ -35,7 +35,8 @@ class Column:
     atoms: the recurring numbers. low, high: the range of all other numbers; dates are counted from
     1970 in the unit of their type. step: what all whole numbers and dates are multiples of, from
     low on. decimals: of numbers, None where they have more than 10.
-    knots: the quantiles of the map to [-1, 1] (quantiles.py).
+    knots: the quantiles of the map to [-1, 1] (quantiles.py). gap: what a missing cell of objects
+    is, such as "nan".
     """
 
     name: str | int
@@ -50,6 +51,7 @@ class Column:
     step: int | None = None
     decimals: int | None = None
     knots: tuple[float, ...] = field(default=(), repr=False)
+    gap: str = "None"
 
     @property
     def levels(self) -> int | None:
@@ -130,12 +132,12 @@ class Column:
                 which = _whole(values[self.atom])
                 numbers = np.where(which > 0, np.array((0, *self.atoms))[which], numbers)
                 known = (which > 0) | (known & (which == 0))
-            return write_cells(numbers, known, self.dtype)
+            return self._write(numbers, known)
         if self.kind in ("count", "ordered"):
             held = (((held + 1) * self.levels - 1) / 2).clip(0, self.levels - 1)
         codes = _whole(held)
         if self.kind == "count":
-            return write_cells(self._from_steps(codes), codes >= 0, self.dtype)
+            return self._write(self._from_steps(codes), codes >= 0)
         return self._from_codes(codes - 1 if self.kind == "flag" else codes)
 
     def _read(self, cells: pd.Series) -> np.ndarray:
@@ -162,7 +164,10 @@ class Column:
 
     def _from_codes(self, codes: np.ndarray) -> pd.Series:
         meanings = np.array((*self.categories, None), dtype=object)  # -1 means the last one
-        return write_cells(meanings[np.maximum(codes, -1)], codes >= 0, self.dtype)
+        return self._write(meanings[np.maximum(codes, -1)], codes >= 0)
+
+    def _write(self, values: np.ndarray, known: np.ndarray) -> pd.Series:
+        return write_cells(values, known, self.dtype, self.gap)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON can hold it."""

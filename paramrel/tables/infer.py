@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from paramrel.tables.cells import Sort, is_date, read_dates, read_numbers, sort_of
+from paramrel.tables.cells import Sort, gap_of, is_date, read_dates, read_numbers, sort_of
 from paramrel.tables.column import LEFT_OUT, Column
 from paramrel.tables.quantiles import fit_knots
 
@@ -42,7 +42,8 @@ def infer_column(cells: pd.Series, kind: str | None = None) -> Column:
         _check_kind(known, sort, kind)
         why = "asked for"
     missing = float(cells.isna().mean())
-    return Column(cells.name, kind, why, cells.dtype, missing, **_facts(known, kind))
+    facts = _facts(known, kind)
+    return Column(cells.name, kind, why, cells.dtype, missing, gap=gap_of(cells), **facts)
 
 
 def _guess(known: pd.Series, sort: Sort, complete: bool) -> tuple[str, str]:
