@@ -82,7 +82,7 @@ def _guess_numbers(known: pd.Series) -> tuple[str, str]:
     low, high, whole = values[0].item(), values[-1].item(), _are_whole(values)
     counted = types.is_integer_dtype(known.infer_objects())
     if counted and not whole:
-        return "id", "whole numbers beyond 2**53, more than float64 tells apart"
+        return "id", "whole numbers beyond 2**53"
     if counted and _names_rows(known) and high - low < 2 * len(known):
         return "id", f"{len(values)} different whole numbers in {len(known)} rows count them"
     if len(values) > 2 and whole and (high - low) // (step := _step(values)) < BINS:
@@ -182,8 +182,11 @@ def _number_facts(known: pd.Series, kind: str) -> dict[str, Any]:
     others = ~np.isin(numbers, atoms)
     numbers, known = numbers[others], known[others]
     low, high = numbers.min().item(), numbers.max().item()
-    if not np.isfinite(float(high) - float(low)):
-        raise ValueError(f"{known.name} reaches from {low:g} to {high:g}; divide it by its scale")
+    if not high - low < (2**63 if whole else np.inf):
+        raise ValueError(
+            f"{known.name} reaches from {low:g} to {high:g}, too far to subtract; divide it by its "
+            "scale, or hold dates in a coarser unit, as in dt.as_unit('s')"
+        )
     step = _step(np.unique(numbers)) if whole else None
     steps = (numbers - low) / step if whole else numbers
     return {

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -44,8 +45,8 @@ class Schema:
     table: pd.DataFrame | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        names = [name for column in self.columns for name in column.variables]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
+        names = Counter(name for column in self.columns for name in column.variables)
+        if repeated := [name for name, times in names.items() if times > 1]:
             raise ValueError(f"two fields are called {', '.join(repeated)}; rename a column")
         if not names:
             whys = "; ".join(f"{c.name} ({c.kind}: {c.why})" for c in self.columns)
@@ -60,8 +61,7 @@ class Schema:
         """
         kinds = dict(kinds or {})
         _check_table(df)
-        if unknown := [name for name in kinds if name not in df.columns]:
-            raise ValueError(f"kinds names {_list(unknown)}, but the columns are {[*df.columns]}")
+        _check_kinds(kinds, df)
         return cls(tuple(infer_column(df[name], kinds.get(name)) for name in df.columns), df)
 
     def with_kinds(self, kinds: Mapping[str | int, str] | None = None, **named: str) -> "Schema":
@@ -72,8 +72,10 @@ class Schema:
         """
         if self.table is None:
             raise ValueError("this schema comes without its table; use Schema.infer(df, kinds)")
-        asked = {column.name: column.kind for column in self.columns if column.why == "asked for"}
-        return Schema.infer(self.table, asked | dict(kinds or {}) | named)
+        asked = dict(kinds or {}) | named
+        _check_kinds(asked, self.table)
+        changed = {name: infer_column(self.table[name], kind) for name, kind in asked.items()}
+        return Schema(tuple(changed.get(c.name, c) for c in self.columns), self.table)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -174,6 +176,13 @@ def _check_table(df: pd.DataFrame) -> None:
     _check_names(df)
     if df.empty:
         raise ValueError(f"the table is empty: {len(df)} rows, {len(df.columns)} columns")
+
+
+def _check_kinds(kinds: Mapping[str | int, str], df: pd.DataFrame) -> None:
+    if unknown := [name for name in kinds if name not in df.columns]:
+        raise ValueError(
+            f"kinds names {_list(unknown)}, but the columns are {_list([*df.columns])}"
+        )
 
 
 def _list(names: list[Any]) -> str:
