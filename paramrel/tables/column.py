@@ -121,7 +121,7 @@ class Column:
         """Return fields (N,), float64, as cells (N,) of the column's type; rows: N.
 
         NaN and negative classes are missing cells. Numbers stay within the range that was seen,
-        and are rounded as those were.
+        and are rounded as those were. Raises ValueError for classes that there are not.
         """
         if self.kind == "constant":
             return self._from_codes(np.full(rows, len(self.categories) - 1))
@@ -129,13 +129,13 @@ class Column:
         if self.kind in ("continuous", "date", "atoms"):
             known, numbers = ~np.isnan(held), self._from_steps(from_unit(held, self.knots))
             if self.kind == "atoms":
-                which = _whole(values[self.atom])
+                which = self._classes(values[self.atom])
                 numbers = np.where(which > 0, np.array((0, *self.atoms))[which], numbers)
                 known = (which > 0) | (known & (which == 0))
             return self._write(numbers, known)
         if self.kind in ("count", "ordered"):
             held = (((held + 1) * self.levels - 1) / 2).clip(0, self.levels - 1)
-        codes = _whole(held)
+        codes = self._classes(held)
         if self.kind == "count":
             return self._write(self._from_steps(codes), codes >= 0)
         return self._from_codes(codes - 1 if self.kind == "flag" else codes)
@@ -155,6 +155,12 @@ class Column:
 
     def _centres(self, bins: np.ndarray) -> np.ndarray:
         return (2 * bins + 1) / self.levels - 1
+
+    def _classes(self, held: np.ndarray) -> np.ndarray:
+        classes = _whole(held)
+        if (most := classes.max(initial=-1)) >= self.levels:
+            raise ValueError(f"{self.name} holds class {most}; it has 0 to {self.levels - 1}")
+        return classes
 
     def _codes(self, cells: pd.Series) -> np.ndarray:
         """The class (N,) of each known cell, -1 of unseen ones."""

@@ -87,12 +87,12 @@ def _guess_numbers(known: pd.Series) -> tuple[str, str]:
         return "id", f"{len(values)} different whole numbers in {len(known)} rows count them"
     if len(values) > 2 and whole and (high - low) // (step := _step(values)) < BINS:
         steps = f" in steps of {step}" if step > 1 else ""
-        return "count", f"whole numbers from {low:g} to {high:g}{steps}"
+        return "count", f"whole numbers from {int(low)} to {int(high)}{steps}"
     atoms = values[_recur(times)]
     if len(values) == 2 or len(values) - len(atoms) < 2:
         return "categorical", f"{len(values)} different numbers"
     if len(atoms):
-        shares = [f"{time / times.sum():.0%} are {atom:g}" for atom, time in
+        shares = [f"{time / times.sum():.0%} are {atom:.10g}" for atom, time in
                   zip(atoms, times[_recur(times)], strict=True)]  # fmt: skip
         return "atoms", ", ".join(shares)
     return "continuous", f"{len(values)} different {'whole ' if whole else ''}numbers"

@@ -108,9 +108,10 @@ class Schema:
         """Return fields (N,) as rows of the table, with its columns, types and categories.
 
         fields: as `encode` gives them, or as data sets and models hold them: float32, long classes,
-        -1 where one is missing. index: of the rows, by default 0 to N - 1. Columns called "id" or
-        "text" are left out. NumPy's whole numbers and booleans become pandas's own types, such as
-        Int64, where some are missing. Raises ValueError for missing fields and unequal lengths.
+        -1 where one is missing. index: of the rows, by default 0 to N - 1. Columns of the kinds
+        "id" and "text" are left out. NumPy's whole numbers and booleans become pandas's own types,
+        such as Int64, where some are missing. Raises ValueError for missing fields, unequal lengths
+        and classes that there are not.
         """
         if absent := sorted(self.variables.keys() - fields.keys()):
             raise ValueError(f"the fields {_list(absent)} are not there")

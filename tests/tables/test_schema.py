@@ -402,6 +402,8 @@ def test_other_columns_or_types_than_the_schema_s_are_refused():
         schema.encode(df.assign(x=np.inf))
     with pytest.raises(ValueError, match="the fields 'd', 'w' are not there"):
         schema.decode({"x": expected["x"]})
+    with pytest.raises(ValueError, match="w holds class 3; it has 0 to 2"):
+        schema.decode(expected | {"w": expected["w"] + 1})
     with pytest.raises(ValueError, match="each must be"):
         schema.decode(expected | {"x": expected["x"][:5]})
 
