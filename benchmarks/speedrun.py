@@ -123,7 +123,7 @@ def main() -> None:
         row = dict(zip(KEY, (name, recipe, seed, minutes), strict=True))
         row |= {"bound": round(bound, 3), "steps": steps, "seconds": round(seconds, 1)}
         print(row, flush=True)
-        table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+        table = pd.concat([table, pd.DataFrame([row])], ignore_index=True).astype({"steps": int})
         table.sort_values(KEY).to_csv(path, index=False)
         figure = draw_figure(table)
         figure.savefig(RESULTS / "speedrun.png", dpi=100, metadata={"Software": None})
