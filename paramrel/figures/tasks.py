@@ -45,7 +45,8 @@ def robust_codes(table: pd.DataFrame) -> Figure:
         sns.heatmap(means, vmin=0, vmax=1, cmap="mako", annot=True, fmt=".2f", cbar=False,
                     annot_kws={"size": 7}, ax=axis)  # fmt: skip
         axis.axvline(len(noisy), color="white", lw=4)
-        axis.set(title=f"probe trained on {way} examples", xlabel="", ylabel="")
+        axis.set(title=f"probe trained on {way} examples", ylabel="")
+        axis.set_xlabel("what is observed: through noise, or a part hidden")
         axis.tick_params(axis="x", rotation=90)
         axis.tick_params(length=0, labelsize="small")
     return figure
