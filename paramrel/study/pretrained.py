@@ -13,7 +13,7 @@ from paramrel.runs.train import train_run
 from paramrel.study.paths import study_root
 from paramrel.training.config import TrainParams
 
-MODEL = ModelParams(residual=False)
+MODEL = ModelParams(residual=False)  # as those of the study `digits`
 TRAIN = TrainParams(steps=1000, optimizer="adamw")  # the validation loss rises after that
 MEASURED = ("n_test", "nll_bound", "shuffled_code", "probe_t1")
 

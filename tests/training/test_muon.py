@@ -47,12 +47,13 @@ def test_matrices_take_the_steps_of_the_muon_of_pytorch(shape):
 def test_a_kernel_takes_the_step_of_its_matrix_whatever_its_layout(layout):
     kernel = nn.Parameter(normal(4, 3, 2, 2).to(memory_format=layout))
     matrix = nn.Parameter(normal(4, 12))
+    optimizers = [Muon([parameter], **NUMBERS) for parameter in (kernel, matrix)]
     for step in range(3):
         gradient = normal(4, 12, seed=step + 1)
         kernel.grad = gradient.view(4, 3, 2, 2).to(memory_format=layout)
         matrix.grad = gradient.clone()
-        for parameter in (kernel, matrix):
-            Muon([parameter], **NUMBERS).step()
+        for optimizer in optimizers:
+            optimizer.step()
     torch.testing.assert_close(kernel.flatten(1), matrix)
 
 
