@@ -119,6 +119,22 @@ def write_cells(
     return pd.Series(np.where(known, values.astype(object), GAPS[gap]), dtype=dtype)
 
 
+def fill_cells(cells: pd.Series, drawn: pd.Series) -> pd.Series:
+    """Return cells (N,), those that are missing replaced by drawn ones (N,), of equal index.
+
+    The type is that of the cells where any is known. Categories that they lack are added.
+    """
+    known = cells.notna()
+    if known.all() or drawn.isna().any():
+        return cells
+    if not known.any():
+        return drawn
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        have = cells.cat.categories
+        cells = cells.cat.add_categories([v for v in drawn.unique() if v not in have])
+    return cells.where(known, drawn.astype(cells.dtype))
+
+
 def dtype_to_json(dtype: Dtype) -> str | dict[str, Any]:
     """Return what `dtype_from_json` makes the same type of."""
     if isinstance(dtype, pd.CategoricalDtype):

@@ -117,6 +117,17 @@ class Column:
         known = cells.dropna()
         return known[self._codes(known) < 0].unique().tolist()
 
+    def repeat(self, value: Scalar, rows: int) -> pd.Series:
+        """Return cells (rows,) of the column's type that all hold a value.
+
+        Raises ValueError where the type can't hold it.
+        """
+        cells = pd.Series([value] * rows)
+        fits = value in getattr(self.dtype, "categories", [value])
+        if not fits or not (cells.astype(self.dtype) == value).all():
+            raise ValueError(f"{self.name} can't hold {value!r}: it is {self.dtype}")
+        return cells.astype(self.dtype)
+
     def decode(self, values: Mapping[str, np.ndarray], rows: int) -> pd.Series:
         """Return fields (N,), float64, as cells (N,) of the column's type; rows: N.
 
