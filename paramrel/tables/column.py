@@ -84,7 +84,8 @@ class Column:
         """Return cells (N,) as fields (N,), float64, NaN where a cell is missing or unseen.
 
         Classes are counted from 0, of a flag 0 where it is missing; counts and ordered classes are
-        the centres of bins in [-1, 1]; other numbers lie in [-1, 1].
+        the centres of bins in [-1, 1]; other numbers lie in [-1, 1]. The number of an atom lies
+        there, too: were it missing, a network that is told what is missing would be told the atom.
         """
         known = cells.notna().to_numpy()
         blank = 0.0 if self.kind == "flag" else np.nan
@@ -98,8 +99,7 @@ class Column:
         if self.kind == "atoms":
             numbers = read_numbers(cells)
             which = sum((numbers == atom) * (i + 1) for i, atom in enumerate(self.atoms))
-            others = np.where(which == 0, to_unit(self._steps(numbers), self.knots), np.nan)
-            return {self.atom: which, name: others}
+            return {self.atom: which, name: to_unit(self._steps(numbers), self.knots)}
         if self.kind in ("continuous", "date"):
             return {name: to_unit(self._steps(self._read(cells)), self.knots)}
         if self.kind == "count":

@@ -203,8 +203,8 @@ class TableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
     def score_samples(self, X: Table) -> np.ndarray:
         """Return a lower bound (N,) on ln p of the known cells of each row, nats, estimated.
 
-        Numbers count as they lie in [-1, 1] (`Schema.encode`), where they have a density. Times
-        and noise are the same for all rows and at every call.
+        Numbers count as they lie in [-1, 1] (`Schema.encode`), where they have a density, those of
+        atoms too. Times and noise are the same for all rows and at every call.
         """
         return -bounds_of(self.run_.model, self._read(X)[1]).numpy()
 

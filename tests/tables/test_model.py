@@ -178,6 +178,14 @@ def test_given_cells_are_kept(fitted, df):
         fitted.sample(given={"color": "red"})
 
 
+def test_numbers_that_recur_are_drawn_as_often():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(400) < 0.8, 0, rng.normal(size=400))
+    df = pd.DataFrame({"x": x, "y": rng.normal(size=400)})
+    drawn = TableModel(steps=100).fit(df).sample(400, random_state=0)
+    assert 0.6 < (drawn["x"] == 0).mean() < 0.9  # 0.8, had it been trained for longer
+
+
 def test_codes_back_to_rows(fitted, df):
     back = fitted.inverse_transform(fitted.transform(df))
     assert (back.dtypes == df.drop(columns="key").dtypes).all() and len(back) == len(df)

@@ -236,7 +236,10 @@ def test_the_two_fields_of_atoms_say_which_atom_or_what_other_number():
     encoded = schema.encode(df)
     assert encoded["rain atom"][[0, 30, 60]].tolist() == [1, 2, 0]
     assert encoded["rain atom"][55:60].isnan().all()
-    assert encoded["rain"].isnan().tolist() == [True] * 60 + [False] * 10
+    assert encoded["rain"].isnan().tolist() == [False] * 55 + [True] * 5 + [False] * 10
+    assert encoded["rain"][[0, 30]].tolist() == pytest.approx(
+        [-1, 1]
+    )  # the ends of the other numbers' range
     drawn = {"rain atom": torch.tensor([0, 1, 2, -1]), "rain": torch.tensor([1.0, 0.3, -1, 0.2])}
     assert schema.decode(drawn).rain.tolist()[:3] == [5.0, 0.0, 9.0]
     assert schema.decode(drawn).rain.isna().tolist() == [False] * 3 + [True]
