@@ -143,6 +143,15 @@ METHODS = {
     "paramrel_xt": Method(
         "bayesian", "x_t", "same", "mutual_information", "prior", "code of the data x and a time"
     ),
+    "paramrel_deterministic": Method(
+        "bayesian", "theta", "later", "none", "self", "code of a later time, without noise"
+    ),
+    "paramrel_clean_deterministic": Method(
+        "bayesian", "theta", "clean", "none", "learned", "code of the last time, without noise"
+    ),
+    "paramrel_x_deterministic": Method(
+        "bayesian", "x", "clean", "none", "learned", "code of the data x, without noise"
+    ),
     "bfn_evidence": Method(
         "bayesian",
         "none",

@@ -55,18 +55,18 @@ class ResBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Let every pixel read from all pixels, or from the given tokens."""
+    """Let every pixel read from all pixels, or from given tokens of T features (default C)."""
 
-    def __init__(self, channels: int, heads: int = 4):
+    def __init__(self, channels: int, token: int | None = None, heads: int = 4):
         super().__init__()
         self.heads = heads
         self.norm = group_norm(channels)
         self.query = nn.Linear(channels, channels)
-        self.key_value = nn.Linear(channels, 2 * channels)
+        self.key_value = nn.Linear(token or channels, 2 * channels)
         self.out = zero_init(nn.Linear(channels, channels))
 
     def forward(self, h: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """h: (B, C, H, W), tokens: (B, N, C), by default the pixels → (B, C, H, W)."""
+        """h: (B, C, H, W), tokens: (B, N, T), by default the pixels → (B, C, H, W)."""
         pixels = self.norm(h).flatten(2).transpose(1, 2)  # (B, HW, C)
         tokens = pixels if tokens is None else tokens
         q, k, v = (

@@ -6,6 +6,7 @@ shifts alone could not draw a picture.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,17 +17,27 @@ from paramrel.networks.blocks import Attention
 
 Shape = tuple[int, int, int]  # (C, H, W) of a hidden image; (W, 1, 1) of a hidden vector
 
+TOKEN_HIDDEN, TOKEN = 64, 32  # features of a scalar's MLP and of its token
+LARGEST_ATTENDED = 8  # pixels a side that attend to tokens
+
 
 class Conditioning(nn.Module):
-    """Three places where a decoder takes in its code; a way overrides those that it uses.
+    """Four places where a decoder takes in its code; a way overrides those that it uses.
 
     code_dim, embedding: d and E of the code z: (B, d) and of the times' embedding (B, E).
     first, lowest: shapes of the hidden images at the input's and at the lowest resolution, which
         of an MLP are the same hidden vector.
+    blocks: shapes of the hidden images that the residual blocks make, in their order.
     """
 
-    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
+    def __init__(
+        self, code_dim: int, embedding: int, first: Shape, lowest: Shape, blocks: Sequence[Shape]
+    ):
         super().__init__()
+
+    def read(self, z: Tensor) -> Tensor:
+        """What the places below are given as the code (B, d): by default z itself."""
+        return z
 
     def of_times(self, embedding: Tensor, z: Tensor) -> Tensor:
         """The times' embedding (B, E), which modulates all normalisations, with the code."""
@@ -40,12 +51,16 @@ class Conditioning(nn.Module):
         """The hidden image (B, C, H, W) at the lowest resolution, with the code."""
         return h
 
+    def after_block(self, h: Tensor, z: Tensor, number: int) -> Tensor:
+        """The hidden image (B, C, H, W) that a residual block made, with the code."""
+        return h
+
 
 class InputAdd(Conditioning):
     """z is projected to a map that is added to what the first layer makes of the input."""
 
-    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
-        super().__init__(code_dim, embedding, first, lowest)
+    def __init__(self, code_dim: int, embedding: int, first: Shape, **sizes: Any):
+        super().__init__(code_dim, embedding, first, **sizes)
         self.map = _to_map(code_dim, first)
 
     def at_first(self, h: Tensor, z: Tensor) -> Tensor:
@@ -58,8 +73,8 @@ class AdaGN(Conditioning):
     Adaptive group norm, as in DiffAE (Preechakul et al. 2022).
     """
 
-    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
-        super().__init__(code_dim, embedding, first, lowest)
+    def __init__(self, code_dim: int, embedding: int, lowest: Shape, **sizes: Any):
+        super().__init__(code_dim, embedding, lowest=lowest, **sizes)
         self.map = _to_map(code_dim, lowest)
         self.embed = nn.Linear(code_dim, embedding)
 
@@ -76,8 +91,8 @@ class CrossAttention(Conditioning):
     The pixels have learned positions (EncDiff, Yang et al. 2024).
     """
 
-    def __init__(self, code_dim: int, embedding: int, first: Shape, lowest: Shape):
-        super().__init__(code_dim, embedding, first, lowest)
+    def __init__(self, code_dim: int, lowest: Shape, **sizes: Any):
+        super().__init__(code_dim, lowest=lowest, **sizes)
         channels = lowest[0]
         self.attention = Attention(channels)
         self.scale = nn.Parameter(torch.randn(code_dim, channels))
@@ -89,7 +104,45 @@ class CrossAttention(Conditioning):
         return self.attention(h + self.position, tokens)
 
 
-CONDITIONING = {"input_add": InputAdd, "adagn": AdaGN, "cross_attention": CrossAttention}
+class Tokens(Conditioning):
+    """Every scalar of z is a token, made by an MLP of its own, that all blocks attend to.
+
+    As in EncDiff (Yang et al. 2024), after each residual block, but those of more than 8 × 8
+    pixels, where attention would cost more than the rest. The lowest pixels have learned positions.
+    """
+
+    def __init__(self, code_dim: int, lowest: Shape, blocks: Sequence[Shape], **sizes: Any):
+        super().__init__(code_dim, lowest=lowest, blocks=blocks, **sizes)
+        self.scale = nn.Parameter(torch.randn(code_dim, TOKEN_HIDDEN))
+        self.shift = nn.Parameter(torch.randn(code_dim, TOKEN_HIDDEN))
+        self.weight = nn.Parameter(torch.randn(code_dim, TOKEN_HIDDEN, TOKEN) / TOKEN_HIDDEN**0.5)
+        self.name = nn.Parameter(torch.randn(code_dim, TOKEN))
+        self.position = nn.Parameter(torch.randn(lowest))
+        self.lowest = Attention(lowest[0], TOKEN)
+        self.attention = nn.ModuleList(
+            Attention(shape[0], TOKEN) if max(shape[1:]) <= LARGEST_ATTENDED else None
+            for shape in blocks
+        )
+
+    def read(self, z: Tensor) -> Tensor:
+        """The tokens (B, d, T) of a code (B, d)."""
+        hidden = F.silu(z[..., None] * self.scale + self.shift)
+        return torch.einsum("bdh,dht->bdt", hidden, self.weight) + self.name
+
+    def at_lowest(self, h: Tensor, z: Tensor) -> Tensor:
+        return self.lowest(h + self.position, z)
+
+    def after_block(self, h: Tensor, z: Tensor, number: int) -> Tensor:
+        attention = self.attention[number]
+        return h if attention is None else attention(h, z)
+
+
+CONDITIONING = {
+    "input_add": InputAdd,
+    "adagn": AdaGN,
+    "cross_attention": CrossAttention,
+    "tokens": Tokens,
+}
 
 
 def conditioning_of(name: str, **sizes: Any) -> Conditioning:

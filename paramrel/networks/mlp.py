@@ -58,17 +58,24 @@ class MLP(nn.Module):
         self.head = zero_init(nn.Linear(width, out_features))
         pixel = (width, 1, 1)
         self.conditioning = conditioning_of(
-            conditioning, code_dim=code_dim, embedding=embedding, first=pixel, lowest=pixel
+            conditioning,
+            code_dim=code_dim,
+            embedding=embedding,
+            first=pixel,
+            lowest=pixel,
+            blocks=[pixel] * blocks,
         )
         self.register_load_state_dict_pre_hook(rename_older_weights)
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, F_in), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, F_out)."""
+        z = self.conditioning.read(z)
         h = self.conditioning.at_first(self.stem(inputs)[..., None, None], z)
         h = self.conditioning.at_lowest(h, z)[..., 0, 0]
         embedding = F.silu(self.conditioning.of_times(self.times(log_snr_t, log_snr_s), z))
-        for block in self.blocks:
-            h = block(h, embedding)
+        for number, block in enumerate(self.blocks):
+            h = block(h, embedding)[..., None, None]
+            h = self.conditioning.after_block(h, z, number)[..., 0, 0]
         return self.head(F.silu(self.norm(h)))
 
 

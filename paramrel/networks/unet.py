@@ -1,7 +1,7 @@
 """The decoder's U-Net: what p_O(x | θ_t, z, t, s) is computed with."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -66,27 +66,30 @@ class UNet(nn.Module):
             embedding=embedding,
             first=(channels[0], *image_size),
             lowest=(low, *size),
+            blocks=_shapes(channels, blocks, image_size),
         )
         self.register_load_state_dict_pre_hook(rename_older_weights)
         self.to(memory_format=torch.channels_last)  # faster convolutions
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, C_in, H, W), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, C_out, H, W)."""
+        z = self.conditioning.read(z)
         embedding = F.silu(self.conditioning.of_times(self.times(log_snr_t, log_snr_s), z))
         h = self.conditioning.at_first(self.stem(inputs), z)
+        numbers = count()
 
         skips = []
         for level, blocks in enumerate(self.down_blocks):
             h = self.downs[level - 1](h) if level else h
             for block in blocks:
-                h = block(h, embedding)
+                h = self.conditioning.after_block(block(h, embedding), z, next(numbers))
             skips.append(h)
 
         h = self.attention(self.conditioning.at_lowest(h, z))
 
         for level in reversed(range(len(self.up_blocks))):
             for block in self.up_blocks[level]:
-                h = block(h, embedding)
+                h = self.conditioning.after_block(block(h, embedding), z, next(numbers))
             h = self.ups[level - 1](h) + skips[level - 1] if level else h
         return self.head(norm_silu(h, self.norm))
 
@@ -96,6 +99,18 @@ def _levels(channels: Sequence[int], blocks: Sequence[int], embedding: int) -> n
         nn.ModuleList(ResBlock(width, embedding) for _ in range(number))
         for width, number in zip(channels, blocks, strict=True)
     )
+
+
+def _shapes(
+    channels: Sequence[int], blocks: Sequence[int], image_size: tuple[int, int]
+) -> list[tuple[int, int, int]]:
+    """Shapes of what all residual blocks make, those of the way down first."""
+    down = [
+        (width, *lowest_size(image_size, level + 1))
+        for level, (width, number) in enumerate(zip(channels, blocks, strict=True))
+        for _ in range(number)
+    ]
+    return down + down[::-1]
 
 
 class UNetBackbone:

@@ -19,8 +19,8 @@ INPUTS = {"unet": torch.randn(B, 2, 8, 8), "mlp": torch.randn(B, 7)}
 class Gate(Conditioning):
     """The code scales the hidden image of the lowest resolution."""
 
-    def __init__(self, code_dim, embedding, first, lowest):
-        super().__init__(code_dim, embedding, first, lowest)
+    def __init__(self, code_dim, lowest, **sizes):
+        super().__init__(code_dim, lowest=lowest, **sizes)
         self.gate = nn.Linear(code_dim, lowest[0])
 
     def at_lowest(self, h, z):
@@ -42,11 +42,46 @@ def test_a_new_conditioning_is_a_class_and_its_row(network, monkeypatch):
 @pytest.mark.parametrize("name", CONDITIONING)
 def test_the_hooks_keep_the_shapes_of_what_they_take(name):
     first, lowest = (8, 6, 4), (16, 3, 2)
-    way = CONDITIONING[name](code_dim=CODE, embedding=9, first=first, lowest=lowest)
-    z = torch.randn(B, CODE)
+    blocks = [first, lowest, (8, 12, 4)]
+    way = CONDITIONING[name](code_dim=CODE, embedding=9, first=first, lowest=lowest, blocks=blocks)
+    z = way.read(torch.randn(B, CODE))
     assert way.of_times(torch.zeros(B, 9), z).shape == (B, 9)
     assert way.at_first(torch.zeros(B, *first), z).shape == (B, *first)
     assert way.at_lowest(torch.zeros(B, *lowest), z).shape == (B, *lowest)
+    for number, shape in enumerate(blocks):
+        assert way.after_block(torch.zeros(B, *shape), z, number).shape == (B, *shape)
+
+
+def test_tokens_are_attended_to_after_each_block_of_at_most_8_by_8_pixels():
+    attended = [
+        [attention is not None for attention in network.conditioning.attention]
+        for network in (
+            UNet(2, 4, (16, 16), CODE, (8, 16, 16), (1, 2, 1), conditioning="tokens"),
+            MLP(7, 4, CODE, width=32, blocks=2, conditioning="tokens"),
+        )
+    ]
+    assert attended == [[False, True, True, True, True, True, True, False], [True, True]]
+
+
+def test_a_token_depends_on_its_own_scalar_alone():
+    pixel = (16, 1, 1)
+    way = CONDITIONING["tokens"](CODE, embedding=9, first=pixel, lowest=pixel, blocks=[pixel])
+    z = torch.randn(B, CODE)
+    tokens, others = way.read(z), way.read(z + torch.eye(CODE)[2])
+    changed = (tokens != others).any(-1)
+    assert changed.tolist() == [[i == 2 for i in range(CODE)]] * B
+    swapped = way.read(z[:, [1, 0, *range(2, CODE)]])
+    assert not torch.allclose(swapped[:, 0], tokens[:, 1])  # an MLP of its own, and a name
+
+
+def test_tokens_reach_every_resolution():
+    """What a block's hook adds is the code's, once its output layer is not zero any more."""
+    network = UNet(2, 4, (16, 16), CODE, (8, 16, 16), (1, 1, 1), conditioning="tokens")
+    way, seen = network.conditioning, []
+    hook = way.after_block
+    way.after_block = lambda h, z, number: seen.append(tuple(h.shape[1:])) or hook(h, z, number)
+    network(torch.randn(B, 2, 16, 16), torch.zeros(B), torch.randn(B, CODE), torch.zeros(B))
+    assert seen == [(8, 16, 16), (16, 8, 8), (16, 4, 4), (16, 4, 4), (16, 8, 8), (8, 16, 16)]
 
 
 OLDER = {
