@@ -12,7 +12,7 @@ from torch import Tensor
 from paramrel.data.dataset import Dataset, Fields, Split
 from paramrel.data.disk.folders import data_folder
 from paramrel.data.disk.prepared import Stored, in_memory, open_prepared, prepare
-from paramrel.data.drawn.generated import SCENES, SPRITES
+from paramrel.data.drawn.generated import SCENES, SENTENCES, SPRITES
 from paramrel.data.factors import Render
 from paramrel.data.readings import Examples, Reading
 from paramrel.data.sets.celeba import CELEBA
@@ -60,6 +60,7 @@ DATASETS: dict[str, Entry] = {
     "sprites": (SPRITES[32], Reading("binary", 1)),
     "sprites_16": (SPRITES[16], Reading("binary", 1)),
     "sprites_64": (SPRITES[64], Reading("binary", 1)),
+    "sentences": (SENTENCES, Reading("categorical", SENTENCES.max_level)),
     **_grey("mnist", MNIST),
     **_grey("fashion_mnist", FASHION_MNIST),
     **_color("cifar10", CIFAR10),
@@ -103,6 +104,7 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
         attribute_names=source.attribute_names,
         factors=source.factors,
         render=_render(stored, source, reading),
+        alphabet=source.alphabet,
         fields=MIXED_FIELDS if reading.kind == "mixed" else {},
         source=source.url,
         megabytes=source.megabytes,
