@@ -9,7 +9,7 @@ import pandas as pd
 
 from paramrel.data.disk.files import whole_file
 from paramrel.data.listing import list_datasets
-from paramrel.data.registry import prepare_dataset
+from paramrel.data.registry import OWN, prepare_dataset
 from paramrel.data.sets.digits import write_digits
 from paramrel.data.sets.tables import write_tables
 
@@ -27,6 +27,8 @@ def main(words: list[str] | None = None) -> None:
         else:
             with pd.option_context("display.width", None, "display.max_columns", None):
                 _print(list_datasets().to_string(index=False))
+            for own in OWN.values():
+                _print(f"{own.form}  {own.says}")
     except (ValueError, OSError, ImportError) as error:
         sys.exit(str(error))
 
