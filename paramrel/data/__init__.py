@@ -1,5 +1,6 @@
 """What is learned from: data sets with fixed splits, pinned, drawn, downloaded or one's own."""
 
+from paramrel.data.alphabet import Alphabet
 from paramrel.data.dataset import Dataset, Fields, Split, Variable, Variables
 from paramrel.data.disk.files import file_name
 from paramrel.data.factors import Factors
@@ -25,6 +26,7 @@ Dataset.from_folder = staticmethod(from_folder)
 
 __all__ = [
     "DATASETS",
+    "Alphabet",
     "Dataset",
     "Examples",
     "Factors",

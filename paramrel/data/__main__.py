@@ -1,4 +1,4 @@
-"""`python -m paramrel.data`: list the data sets, prepare one, or write the pinned file."""
+"""`python -m paramrel.data`: list the data sets, prepare one, or write the pinned files."""
 
 import argparse
 import json
@@ -9,8 +9,9 @@ import pandas as pd
 
 from paramrel.data.disk.files import whole_file
 from paramrel.data.listing import list_datasets
-from paramrel.data.registry import prepare_dataset
+from paramrel.data.registry import OWN, prepare_dataset
 from paramrel.data.sets.digits import write_digits
+from paramrel.data.sets.tables import write_tables
 
 
 def main(words: list[str] | None = None) -> None:
@@ -21,9 +22,13 @@ def main(words: list[str] | None = None) -> None:
             _prepare(arguments.name, arguments.record)
         elif arguments.command == "write-digits":
             _print(str(write_digits(arguments.folder)))
+        elif arguments.command == "write-tables":
+            _print("\n".join(map(str, write_tables(arguments.folder))))
         else:
             with pd.option_context("display.width", None, "display.max_columns", None):
                 _print(list_datasets().to_string(index=False))
+            for own in OWN.values():
+                _print(f"{own.form}  {own.says}")
     except (ValueError, OSError, ImportError) as error:
         sys.exit(str(error))
 
@@ -54,6 +59,8 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     command.add_argument("name", metavar="NAME")
     command.add_argument("--record", type=Path, help="also write what it holds as JSON to here")
     command = commands.add_parser("write-digits", help="write the file that data.dvc pins")
+    command.add_argument("folder", nargs="?", type=Path, default=Path("data"))
+    command = commands.add_parser("write-tables", help="write the tables that data.dvc pins")
     command.add_argument("folder", nargs="?", type=Path, default=Path("data"))
     return parser.parse_args(words)
 

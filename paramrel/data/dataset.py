@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor
 
+from paramrel.data.alphabet import Alphabet
 from paramrel.data.factors import Factors, Render
 from paramrel.data.fields import leaves
 from paramrel.data.readings import Examples, Kind
@@ -94,7 +95,7 @@ class Dataset:
     factors, render: where every combination of known factors can be drawn, by `draw_held`.
     fields: the variables of a mixed record. megabytes: what has to be downloaded.
     scales, categories: of a table's columns, the values (low, high) that became -1 and 1, and what
-    the classes mean.
+    the classes mean. alphabet: the signs that the classes of texts mean, as `to_text` writes them.
 
     >>> import paramrel, torch
     >>> data = paramrel.Dataset.from_tensors(torch.arange(30) % 3, kind="categorical")
@@ -125,6 +126,7 @@ class Dataset:
     megabytes: float = 0.0
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
     categories: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    alphabet: Alphabet | None = None
 
     @property
     def variables(self) -> Variables:
@@ -132,7 +134,7 @@ class Dataset:
         return self.fields or Variable(self.kind, self.shape, self.levels)
 
     def draw_held(self, factor: int, size: int, generator: Generator | None = None) -> Tensor:
-        """Draw x, (size, C, H, W), whose images share one random value of one factor.
+        """Draw x, (size, *shape), whose examples share one random value of one factor.
 
         Raises ValueError where the set cannot be drawn from its factors.
         """
@@ -152,6 +154,15 @@ class Dataset:
                     total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
                     total.update(tensor.cpu().contiguous().numpy())
         return total.hexdigest()
+
+    def to_text(self, x: Tensor) -> list[str]:
+        """Return texts x, (N, L) classes of the set, samples as well, as strings.
+
+        Raises ValueError where the set holds no texts, and for what is none of its classes.
+        """
+        if self.alphabet is None:
+            raise ValueError(f"{self.name} has no alphabet: its classes are no signs of a text")
+        return self.alphabet.decode(x)
 
     def to_dataframe(self, x: Mapping[str, Tensor]) -> pd.DataFrame:
         """Return records x, a dict of (B,), as rows of the table that the set was made from."""

@@ -1,21 +1,25 @@
-"""Factors of variation: what an image was drawn from, each with a fixed number of values."""
+"""Factors of variation: what examples were drawn from, each with a fixed number of values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-Render = Callable[[Tensor], Tensor]  # values of the factors (N, F) → levels (N, C, H, W) uint8
+Render = Callable[[Tensor], Tensor]  # values of the factors (N, F) → levels (N, ...) uint8
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Independent factors whose combinations are counted with the last factor fastest."""
+    """Independent factors whose combinations are counted with the last factor fastest.
+
+    words: of each factor, what its values are called; empty where they are called nothing.
+    """
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
+    words: tuple[tuple[str, ...], ...] = ()
 
     @property
     def combinations(self) -> int:
@@ -49,6 +53,10 @@ class Factors:
                     f"{name} reaches from {column.min()} to {column.max()}; it must be 0 to "
                     f"{size - 1}"
                 )
+
+    def meaning(self, values: Sequence[int]) -> tuple[str, ...]:
+        """Return what the values (F,) of an example are called."""
+        return tuple(words[value] for words, value in zip(self.words, values, strict=True))
 
     def draw(self, size: int, generator: Generator | None = None) -> Tensor:
         """Draw values (size, F), each factor uniform and independent."""

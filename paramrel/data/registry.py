@@ -12,7 +12,7 @@ from torch import Tensor
 from paramrel.data.dataset import Dataset, Fields, Split
 from paramrel.data.disk.folders import data_folder
 from paramrel.data.disk.prepared import Stored, in_memory, open_prepared, prepare
-from paramrel.data.drawn.generated import SCENES, SPRITES
+from paramrel.data.drawn.generated import SCENES, SENTENCES, SPRITES
 from paramrel.data.factors import Render
 from paramrel.data.readings import Examples, Reading
 from paramrel.data.sets.celeba import CELEBA
@@ -20,11 +20,14 @@ from paramrel.data.sets.cifar import CIFAR10
 from paramrel.data.sets.digits import DIGITS, digits_file
 from paramrel.data.sets.dsprites import DSPRITES
 from paramrel.data.sets.ffhq import FFHQ
-from paramrel.data.sets.image_folder import PREFIX, image_folder_source, parse_image_folder
+from paramrel.data.sets.image_folder import IMAGE_FOLDER, PREFIX
 from paramrel.data.sets.mixed import MIXED_FIELDS, mixed_records
 from paramrel.data.sets.mnist import FASHION_MNIST, MNIST
+from paramrel.data.sets.own import Own
+from paramrel.data.sets.sequences import SEQUENCES
 from paramrel.data.sets.shapes3d import SHAPES3D
 from paramrel.data.sets.text8 import TEXT8
+from paramrel.data.sets.text_file import TEXT
 from paramrel.data.source import PARTS, Source
 
 Entry = tuple[Source, Reading]
@@ -60,6 +63,7 @@ DATASETS: dict[str, Entry] = {
     "sprites": (SPRITES[32], Reading("binary", 1)),
     "sprites_16": (SPRITES[16], Reading("binary", 1)),
     "sprites_64": (SPRITES[64], Reading("binary", 1)),
+    "sentences": (SENTENCES, Reading("categorical", SENTENCES.max_level)),
     **_grey("mnist", MNIST),
     **_grey("fashion_mnist", FASHION_MNIST),
     **_color("cifar10", CIFAR10),
@@ -70,12 +74,16 @@ DATASETS: dict[str, Entry] = {
     "text8": (TEXT8, Reading("categorical", TEXT8.max_level)),
 }
 
+OWN: dict[str, Own] = {"image_folder": IMAGE_FOLDER, "text": TEXT, "sequences": SEQUENCES}
+
 
 def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
-    """Load a data set of the registry, or `image_folder:PATH` with the options named there.
+    """Load a data set of the registry, or one's own: `image_folder:PATH`, `text:PATH` or
+    `sequences:PATH`, with the options that `image_folder_source`, `text_source` and
+    `sequences_source` name.
 
     root: the folder of the files; by default PARAMREL_DATA, and for the digits see `digits_file`.
-    The PATH of one's own images is relative to the working folder. What is missing is downloaded,
+    The PATH of one's own data is relative to the working folder. What is missing is downloaded,
     drawn and prepared first.
 
     Raises ValueError for an unknown name or a damaged file, OSError (of it FileNotFoundError) for
@@ -103,6 +111,7 @@ def load_dataset(name: str, root: str | Path | None = None) -> Dataset:
         attribute_names=source.attribute_names,
         factors=source.factors,
         render=_render(stored, source, reading),
+        alphabet=source.alphabet,
         fields=MIXED_FIELDS if reading.kind == "mixed" else {},
         source=source.url,
         megabytes=source.megabytes,
@@ -168,7 +177,9 @@ def find(name: str) -> Entry:
     """
     check_name(name)
     if is_source(name):
-        return image_folder_source(name), Reading("discretized", 255)
+        own = OWN[name.partition(":")[0]]
+        source = own.source(name)
+        return source, Reading(own.kind, source.max_level)
     return DATASETS[name]
 
 
@@ -178,9 +189,9 @@ def check_name(name: str) -> str:
     Raises ValueError for an unknown name, with the nearest known ones, and for unknown options.
     """
     if is_source(name):
-        parse_image_folder(name)
+        OWN[name.partition(":")[0]].parse(name)
     elif name not in DATASETS:
-        nearest = get_close_matches(name, [*DATASETS, f"{PREFIX}PATH"], n=3)
+        nearest = get_close_matches(name, [*DATASETS, *(f"{own}:PATH" for own in OWN)], n=3)
         hint = "".join(f"; did you mean {n!r}?" for n in nearest)
         raise ValueError(f"name is {name!r}, not one of {', '.join(DATASETS)}{hint}")
     return name
@@ -188,7 +199,8 @@ def check_name(name: str) -> str:
 
 def is_source(name: str) -> bool:
     """Say whether a name tells where one's own data lie, as `image_folder:PATH` does."""
-    return name.startswith(PREFIX)
+    start, colon, _ = name.partition(":")
+    return bool(colon) and start in OWN
 
 
 def _split(stored: Stored, part: int, source: Source, reading: Reading) -> Split:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paramrel.data.alphabet import Alphabet
 from paramrel.data.disk.download import File
 from paramrel.data.disk.files import cause_of
 from paramrel.data.factors import Factors, Render
@@ -36,6 +37,7 @@ class Source:
 
     read: takes the paths of the files; shares: of the undecided examples that go to each part;
     render: draws levels from the factors' values where the stored examples aren't a table of all;
+    alphabet: what the classes of texts stand for;
     version: changes whenever `read` gives other examples; remark: what whoever loads it is told.
     """
 
@@ -53,6 +55,7 @@ class Source:
     attribute_names: tuple[str, ...] = ()
     factors: Factors | None = None
     render: Render | None = None
+    alphabet: Alphabet | None = None
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
     version: str = "1"
     remark: str = ""

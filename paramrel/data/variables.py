@@ -58,13 +58,19 @@ def read_variable(
     if gone.all():
         raise ValueError(f"all values of {name} are missing; leave it out")
     known = values[~gone]
-    if gone.any() and kind == "discretized" and torch.equal(known, known.round()):
+    if gone.any() and kind == "discretized" and _are_bins(known, levels):
         known = known.long()  # beside NaN, whole numbers can't be integers
     known, levels = _read_known(name, known, kind, levels)
     mark = float("nan") if known.is_floating_point() else -1
     read = torch.full(values.shape, mark, dtype=known.dtype)
     read[~gone] = known
     return read, levels
+
+
+def _are_bins(values: Tensor, levels: int | None) -> bool:
+    """Whether values are bins' whole numbers: 0.0 alone is the middle one's centre, if one is."""
+    has_middle = levels is not None and levels % 2 == 1
+    return torch.equal(values, values.round()) and (bool(values.any()) or not has_middle)
 
 
 def _read_known(

@@ -56,10 +56,11 @@ def _source(name: str) -> str:
 def _plain_source(name: str) -> str:
     """DVC makes paths of what params.yaml names."""
     if not PLAIN.fullmatch(_source(name)):
+        own = name.partition(":")[0]
         raise ValueError(
-            "not a folder beside params.yaml with a name of letters, digits, '.', '_' and '-'; "
-            "link yours there and write image_folder:NAME,size=16, or give it to the notebooks: "
-            "-p dataset image_folder:PATH,size=16"
+            "not beside params.yaml under a name of letters, digits, '.', '_' and '-'; link yours "
+            f"there and write {own}:NAME with its options, or give it to the notebooks: "
+            f"-p dataset {own}:PATH"
         )
     return name
 

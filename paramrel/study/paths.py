@@ -9,7 +9,8 @@ import paramrel
 from paramrel.data import file_name
 
 # Names of data sets that DVC can make paths and stages of, as dvc.yaml does.
-PLAIN = re.compile(r"[\w.-]+" if os.name == "nt" else r"[\w.-]+|image_folder:\w[\w.-]*(,\w+=\w+)*")
+OWN_HERE = r"(image_folder|text|sequences):\w[\w.-]*(,\w+(=\w+)?)*"
+PLAIN = re.compile(r"[\w.-]+" if os.name == "nt" else rf"[\w.-]+|{OWN_HERE}")
 
 
 def study_root() -> Path:

@@ -12,9 +12,10 @@ from paramrel.tables.quantiles import fit_knots
 
 ATOM = 0.2  # share of the known cells, of ROWS at least, from which on a number is an atom
 BINS = 256  # most levels of a count
+FEW = 16  # most levels of a count with atoms; of more, a normal can't stand for them
 CLASSES = 1000  # most classes of a column
 DIFFERENT = 0.95  # share of different values beyond which a column names its rows
-ROWS = 20  # known cells from which on shares tell anything
+ROWS = 20  # known cells from which on shares tell anything; a level that has them is one
 EXACT = 2**53  # whole numbers up to here are exact in float64
 DECIMALS = 10  # most decimals that numbers are rounded to
 
@@ -85,16 +86,19 @@ def _guess_numbers(known: pd.Series) -> tuple[str, str]:
         return "id", "whole numbers beyond 2**53"
     if counted and _names_rows(known) and high - low < 2 * len(known):
         return "id", f"{len(values)} different whole numbers in {len(known)} rows count them"
-    if len(values) > 2 and whole and (high - low) // (step := _step(values)) < BINS:
+    atoms = values[_recur(times)]
+    most = FEW if 0 < len(atoms) < len(values) - 1 else BINS
+    if len(values) > 2 and whole and (high - low) // (step := _step(values)) < most:
         steps = f" in steps of {step}" if step > 1 else ""
         return "count", f"whole numbers from {int(low)} to {int(high)}{steps}"
-    atoms = values[_recur(times)]
     if len(values) == 2 or len(values) - len(atoms) < 2:
         return "categorical", f"{len(values)} different numbers"
     if len(atoms):
         shares = [f"{time / times.sum():.0%} are {atom:.10g}" for atom, time in
                   zip(atoms, times[_recur(times)], strict=True)]  # fmt: skip
         return "atoms", ", ".join(shares)
+    if len(values) <= min(BINS, len(known) / ROWS):
+        return "ordered", f"{len(values)} different numbers, each often"
     return "continuous", f"{len(values)} different {'whole ' if whole else ''}numbers"
 
 

@@ -18,6 +18,10 @@ OWN = (
     "image_folder:~/Фото",
     "image_folder:写真",
     "image_folder:a b",
+    "text:book.txt",
+    "text:book.txt,lower",
+    "text:book.txt,length=32,lower",
+    "sequences:book.txt",
     "image_folder:" + 200 * "deep/" + "photos",
     "image_folder:" + 200 * "deep/" + "others",
     "Digits",
@@ -55,7 +59,10 @@ def test_the_readable_part_of_a_name_is_the_end_of_the_path():
     assert file_name("image_folder:photos,size=16").startswith("image_folder-photos-size-16-")
 
 
-@pytest.mark.parametrize("name", ["image_folder:photos,size=16", "image_folder:/nowhere/at/all"])
+@pytest.mark.parametrize(
+    "name",
+    ["image_folder:photos,size=16", "image_folder:/nowhere/at/all", "text:a,lower", "sequences:a"],
+)
 def test_a_source_is_a_name_wherever_its_files_lie(name):
     assert check_name(name) == name and is_source(name)
 
@@ -66,7 +73,15 @@ def test_a_source_is_a_name_wherever_its_files_lie(name):
         ("minst", "'minst', not one of digits, .* did you mean 'mnist'"),
         ("image_folders:photos", "not one of digits, .* did you mean 'image_folder:PATH'"),
         ("image_folder:photos,size=big", "'size=big' in .* is no option"),
-        ("image_folder:", "names no folder"),
+        ("image_folder:", "names no folder; write image_folder:PATH"),
+        ("text8:book.txt", "not one of digits, "),
+        ("text:", "names no file; write text:PATH"),
+        ("text:,lower", "names no file"),
+        ("text:a,lower=1", "'lower=1' in .* is no option; the options are length=SIGNS and lower"),
+        ("text:a,length=0", "'length=0'"),
+        ("text:a,length", "'length' in"),
+        ("sequences:a,lower", "'lower' in .* is no option; the options are length=SIGNS alone"),
+        ("sequences:", "names no file; write sequences:PATH"),
     ],
 )
 def test_a_misspelt_name_is_refused_with_what_would_do(name, cause):

@@ -379,3 +379,16 @@ def test_a_table_with_gaps_comes_back_with_its_gaps():
     np.testing.assert_allclose(
         back["area"].astype(float), expected["area"].clip(*inside), atol=1e-4, equal_nan=True
     )
+
+
+@pytest.mark.parametrize(("levels", "number"), [(3, 1), (17, 8), (4, 0)])
+def test_zeros_beside_missing_values_are_the_middle_bin_where_there_is_one(levels, number):
+    x = torch.zeros(60, 2)
+    x[::3, 1] = torch.nan
+    data = Dataset.from_tensors(
+        (x[:20], x[20:40], x[40:]), "discretized", levels=levels, missing=True
+    )
+    centre = torch.tensor((2 * number + 1) / levels - 1)
+    torch.testing.assert_close(
+        together(data), centre.where(~x.isnan(), torch.nan), equal_nan=True, rtol=0, atol=1e-6
+    )

@@ -11,6 +11,7 @@ import torch
 from paramrel.data import DATASETS, find, load_dataset
 from paramrel.data.__main__ import main
 from paramrel.data.listing import list_datasets
+from paramrel.data.registry import OWN
 from paramrel.data.sets.digits import write_digits
 
 PARTS = ("train", "validation", "test")
@@ -90,7 +91,8 @@ def test_the_list_tells_what_is_on_disk(few, root):
 def test_the_command_lists_every_set(capsys):
     main([])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["name", *DATASETS]
+    forms = [own.form for own in OWN.values()]
+    assert [line.split()[0] for line in lines] == ["name", *DATASETS, *forms]
     main(["list"])
     assert capsys.readouterr().out.splitlines() == lines
 
@@ -118,4 +120,4 @@ def test_the_list_is_printed_with_the_signs_of_every_terminal(encoding):
     output = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
     lines = output.decode(encoding).splitlines()
     sign = "x" if encoding == "ascii" else "×"
-    assert len(lines) == 1 + len(DATASETS) and f" 1{sign}8{sign}8 " in lines[1]
+    assert len(lines) == 1 + len(DATASETS) + len(OWN) and f" 1{sign}8{sign}8 " in lines[1]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from paramrel.data import load_dataset
-from paramrel.data.sets.text8 import to_text
 
 PARTS = ("train", "validation", "test")
 RANDOM = np.random.default_rng(0)
@@ -30,7 +29,7 @@ def test_text8_is_read_in_its_order_without_what_fills_no_text(root, accept_file
     assert (dataset.kind, dataset.shape, dataset.levels) == ("categorical", (256,), 27)
     assert [len(part) for part in parts(dataset)] == [70, 3, 3]
     for start, part in zip((0, 18_000, 19_000), parts(dataset), strict=True):
-        assert "".join(to_text(part.x[:])) == text[start : start + 256 * len(part)]
+        assert "".join(dataset.to_text(part.x[:])) == text[start : start + 256 * len(part)]
     assert dataset.label_names == () and dataset.train.labels.unique().tolist() == [0]
 
 

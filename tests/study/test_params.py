@@ -60,6 +60,7 @@ def test_the_parameters_of_the_study_are_valid_and_state_every_number(path):
         ({"study": ""}, "study = '': give letters"),
         ({"datasets": ["image_folder:../photos"]}, "datasets.0 = .*link yours there and write"),
         ({"datasets": ["image_folder:photos,sized=8"]}, "datasets.0 = .*'sized=8'.*is no option"),
+        ({"datasets": ["text:../book.txt"]}, "datasets.0 = .*-p dataset text:PATH"),
         ({"datasets": ["image_folder:a/b,size=8"]}, "datasets.0 = .*-p dataset image_folder:PATH"),
         ({"train.step": 5}, "train.step is not a known parameter; did you mean 'steps'"),
         ({"epochs": 5}, "epochs is not a known parameter; allowed: study, datasets"),

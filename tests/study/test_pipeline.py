@@ -204,9 +204,9 @@ def test_all_that_stages_make_lies_in_the_folder_of_the_study():
     assert outs and all(str(out.def_path).startswith(folder) for out in outs)
 
 
-def test_a_folder_of_images_makes_stages_that_dvc_can_read(tmp_path):
+@pytest.mark.parametrize("name", ["image_folder:photos,size=16", "text:book.txt,length=32,lower"])
+def test_data_of_ones_own_make_stages_that_dvc_can_read(tmp_path, name):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    name = "image_folder:photos,size=16"
     (tmp_path / "params.yaml").write_text(
         text.replace("datasets: [digits] ", f'datasets: ["{name}"] ', 1), encoding="utf-8"
     )

@@ -196,6 +196,9 @@ def test_the_kinds_of_columns_and_why_are_told():
             "when": pd.date_range("2020", periods=n, freq="h"),
             "height": rng.normal(size=n),
             "hash": rng.integers(-(2**62), 2**62, n),
+            "hours": np.where(rng.random(n) < 0.5, 40, rng.integers(1, 99, n)),
+            "children": np.where(rng.random(n) < 0.5, 0, rng.integers(0, 9, n)),
+            "speed": rng.integers(0, 37, n) * 1.15078,
         }
     )
     schema = Schema.infer(df)
@@ -216,6 +219,9 @@ def test_the_kinds_of_columns_and_why_are_told():
         "when": "date",
         "height": "continuous",
         "hash": "id",
+        "hours": "atoms",
+        "children": "count",
+        "speed": "ordered",
     }
     shown = schema.to_frame().set_index("column")
     assert [*shown.columns] == ["kind", "levels", "missing", "why"] and (shown.why != "").all()
@@ -226,7 +232,7 @@ def test_the_kinds_of_columns_and_why_are_told():
     assert_frame_equal(
         back.drop(columns="height"), df.drop(columns=["row", "key", "note", "height", "hash"])
     )
-    assert schema.columns[8].step == 100
+    assert next(c.step for c in schema.columns if c.name == "pay") == 100
 
 
 def test_the_two_fields_of_atoms_say_which_atom_or_what_other_number():

@@ -10,6 +10,7 @@ import numpy as np
 
 from paramrel.data.disk.images import decode, in_chunks
 from paramrel.data.sets.folder_tree import Tree, listed, read_tree
+from paramrel.data.sets.own import Own, parse_name, positive
 from paramrel.data.source import PARTS, UNDECIDED, Original, Source, blaming
 from paramrel.data.splits import LEFT_OUT, digest, require_parts, split_by_content
 
@@ -19,7 +20,11 @@ PREFIX = "image_folder:"
 DECODING = 2  # goes up when the same files are read as other images, classes or parts
 
 
-CHOICES = {"crop": ("center", "none"), "color": ("rgb", "grey")}
+OPTIONS = {
+    "size": positive,
+    "crop": {"center": "center", "none": "none"}.get,
+    "color": {"rgb": "rgb", "grey": "grey"}.get,
+}
 
 
 SHARES = {  # of the undecided images, by whether there are folders for validation and test
@@ -89,29 +94,10 @@ def _remark(folder: Path, tree: Tree, split: np.ndarray, how: str) -> str:
 
 
 def parse_image_folder(name: str) -> tuple[str, dict[str, str | int]]:
-    """Split a name into the path and the options for `decode`.
-
-    A comma belongs to the path where there is such a folder. Raises ValueError for other options.
-    """
-    words = name.removeprefix(PREFIX).split(",")
-    starts = [",".join(words[:i]) for i in range(1, len(words) + 1)]
-    place = next((s for s in reversed(starts) if Path(s).expanduser().is_dir()), starts[0])
-    words = words[place.count(",") + 1 :]
-    if not place:
-        raise ValueError(f"{name!r} names no folder; write {PREFIX}PATH")
-    options: dict[str, str | int] = {"color": "rgb"}
-    for word in words:
-        key, _, value = word.partition("=")
-        if key == "size" and value.isdecimal() and int(value) > 0:
-            options[key] = int(value)
-        elif value in CHOICES.get(key, ()):
-            options[key] = value
-        else:
-            raise ValueError(
-                f"{word!r} in {name!r} is no option; the options are size=PIXELS, "
-                "crop=center|none and color=rgb|grey"
-            )
-    return place, options
+    """Split a name into the path and the options for `decode`; see `parse_name`."""
+    listed = "size=PIXELS, crop=center|none and color=rgb|grey"
+    place, options = parse_name(name, "folder", OPTIONS, listed)
+    return place, {"color": "rgb", **options}
 
 
 def _read(
@@ -138,3 +124,12 @@ def _read(
 
     first, *_ = paths = list(digests)
     return Original(in_chunks(paths, read), labels, split)
+
+
+IMAGE_FOLDER = Own(
+    parse_image_folder,
+    image_folder_source,
+    "discretized",
+    form="image_folder:PATH[,size=N][,crop=center|none][,color=rgb|grey]",
+    says="images in a folder, whose folders are classes or parts",
+)

@@ -4,18 +4,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
+from paramrel.data.alphabet import LETTERS, Alphabet
 from paramrel.data.disk.download import File
+from paramrel.data.sets.text_file import in_order
 from paramrel.data.source import Original, Source, blaming
 
-ALPHABET = " abcdefghijklmnopqrstuvwxyz"
-
-
 LENGTH = 256
-
-
-SHARES = (0.90, 0.05, 0.05)  # of the letters, in their order: the usual split
 
 
 def read_text8(path: Path) -> Original:
@@ -23,25 +18,17 @@ def read_text8(path: Path) -> Original:
     with blaming(path), zipfile.ZipFile(path) as archive:
         letters = np.frombuffer(archive.read("text8"), np.uint8)
         classes = np.where(letters == ord(" "), 0, letters - (ord("a") - 1)).astype(np.uint8)
-        if len(classes) == 0 or classes.max() >= len(ALPHABET):
+        if len(classes) == 0 or classes.max() >= len(LETTERS):
             raise ValueError("it holds other signs than a to z and spaces")
-    ends = np.round(np.cumsum(SHARES) * len(classes)).astype(int)
-    parts = [part[: len(part) // LENGTH * LENGTH] for part in np.split(classes, ends[:-1])]
-    texts = [part.reshape(-1, LENGTH) for part in parts]
-    split = np.repeat(np.int8([0, 1, 2]), [len(part) for part in texts])
-    return Original(chunks=texts, labels=np.zeros(len(split), dtype=np.uint8), split=split)
-
-
-def to_text(x: Tensor) -> list[str]:
-    """Write texts x: (N, L), classes 0..26, with letters and spaces."""
-    return ["".join(ALPHABET[i] for i in row) for row in x.tolist()]
+    return in_order(classes, LENGTH)
 
 
 TEXT8 = Source(
     name="text8",
     examples=390_624,
     shape=(LENGTH,),
-    max_level=len(ALPHABET) - 1,
+    max_level=len(LETTERS) - 1,
+    alphabet=Alphabet(LETTERS),
     read=read_text8,
     files=(
         File(
