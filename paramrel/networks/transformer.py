@@ -56,11 +56,15 @@ def rotated(x: Tensor, rotation: Tensor) -> Tensor:
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention and a perceptron, each after an adaptive layer norm."""
+    """Self-attention and a perceptron, each after an adaptive layer norm.
 
-    def __init__(self, width: int, embedding: int):
+    rotation: by which queries and keys turn, of `rotations`; None for tokens that have no order.
+    """
+
+    def __init__(self, width: int, embedding: int, rotation: Tensor | None):
         super().__init__()
         self.heads = heads_of(width)
+        self.register_buffer("rotation", rotation, persistent=False)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = zero_init(nn.Linear(width, width))
@@ -68,17 +72,19 @@ class TransformerBlock(nn.Module):
         self.linear2 = zero_init(nn.Linear(4 * width, width))
         self.modulation = zero_init(nn.Linear(embedding, 4 * width))
 
-    def forward(self, h: Tensor, embedding: Tensor, rotation: Tensor | None) -> Tensor:
-        """h: (B, N, W), embedding: (B, E), rotation: of `rotations`, if any → (B, N, W)."""
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """h: (B, N, W), embedding: (B, E) → (B, N, W)."""
         scale1, shift1, scale2, shift2 = self.modulation(embedding)[:, None].chunk(4, -1)
-        y = torch.addcmul(shift1, self.norm1(h), 1 + scale1)
-        q, k, v = self.query_key_value(y).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (B, heads, N, W / heads)
-        if rotation is not None:
-            q, k = rotated(q, rotation), rotated(k, rotation)
-        h = h + self.out(attend(q, k, v).transpose(1, 2).flatten(2))
+        h = h + self._attention(torch.addcmul(shift1, self.norm1(h), 1 + scale1))
         y = torch.addcmul(shift2, self.norm2(h), 1 + scale2)
         return h + self.linear2(F.gelu(self.linear1(y)))
+
+    def _attention(self, y: Tensor) -> Tensor:
+        parts = self.query_key_value(y).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        q, k, v = (part.transpose(1, 2) for part in parts)  # (B, heads, N, W / heads)
+        if self.rotation is not None:
+            q, k = rotated(q, self.rotation), rotated(k, self.rotation)
+        return self.out(attend(q, k, v).transpose(1, 2).flatten(2))
 
 
 def heads_of(width: int) -> int:
@@ -86,34 +92,46 @@ def heads_of(width: int) -> int:
     return max(n for n in range(1, max(width // HEAD, 1) + 1) if width // 8 % n == 0)
 
 
-class Tokens(nn.Module):
-    """The tokens of all fields, with blocks that they go through.
+def transformer_blocks(
+    fields: Sequence[TokenField], width: int, blocks: int, embedding: int
+) -> nn.ModuleList:
+    """Return blocks for the tokens of all fields; those of a sequence have rotary positions."""
+    places = torch.cat([torch.arange(field.tokens) * field.sequence for field in fields])
+    rotation = rotations(places, width // heads_of(width)) if places.any() else None
+    return nn.ModuleList(TransformerBlock(width, embedding, rotation) for _ in range(blocks))
 
-    A linear layer for each field makes them, and each has a learned position, which tells apart
-    fields, too. Sequences also have rotary positions.
+
+class TokenStem(nn.Module):
+    """Make the tokens of all fields: by a linear layer for each, and a learned position a token.
+
+    Positions tell apart fields, too.
     """
 
-    def __init__(self, fields: Sequence[TokenField], width: int, blocks: int, embedding: int):
+    def __init__(self, fields: Sequence[TokenField], width: int):
         super().__init__()
         self.sizes = [field.tokens * field.inputs for field in fields]
-        self.stems = nn.ModuleList(nn.Linear(f.inputs, width, bias=False) for f in fields)
+        self.layers = nn.ModuleList(nn.Linear(f.inputs, width, bias=False) for f in fields)
         self.position = nn.Parameter(SMALL * torch.randn(sum(f.tokens for f in fields), width))
-        self.blocks = nn.ModuleList(TransformerBlock(width, embedding) for _ in range(blocks))
-        places = torch.cat([torch.arange(f.tokens) * f.sequence for f in fields])
-        rotation = rotations(places, width // heads_of(width)) if places.any() else None
-        self.register_buffer("rotation", rotation, persistent=False)
 
-    def of(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """(B, F_in) → (B, N, W)."""
-        parts = zip(self.stems, inputs.split(self.sizes, 1), strict=True)
-        tokens = [stem(part.unflatten(1, (-1, stem.in_features))) for stem, part in parts]
+        parts = zip(self.layers, inputs.split(self.sizes, 1), strict=True)
+        tokens = [layer(part.unflatten(1, (-1, layer.in_features))) for layer, part in parts]
         return torch.cat(tokens, 1) + self.position
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
-        """h: (B, N, W), embedding: (B, E) → (B, N, W)."""
-        for block in self.blocks:
-            h = block(h, embedding, self.rotation)
-        return h
+
+class TokenHead(nn.Module):
+    """Make the outputs of all fields: by a linear layer for each, which starts at zero."""
+
+    def __init__(self, fields: Sequence[TokenField], width: int):
+        super().__init__()
+        self.sizes = [field.tokens for field in fields]
+        self.layers = nn.ModuleList(zero_init(nn.Linear(width, f.outputs)) for f in fields)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, N, W) → (B, F_out)."""
+        parts = zip(self.layers, h.split(self.sizes, 1), strict=True)
+        return torch.cat([layer(part).flatten(1) for layer, part in parts], 1)
 
 
 class Transformer(nn.Module):
@@ -135,24 +153,24 @@ class Transformer(nn.Module):
         conditioning: str = "adagn",
     ):
         super().__init__()
-        self.tokens = Tokens(fields, width, blocks, embedding)
+        self.stem = TokenStem(fields, width)
         self.times = TimeEmbedding(2, embedding)
+        self.blocks = transformer_blocks(fields, width, blocks, embedding)
         self.norm = nn.LayerNorm(width)
-        self.numbers = [field.tokens for field in fields]
-        self.heads = nn.ModuleList(zero_init(nn.Linear(width, field.outputs)) for field in fields)
-        image = (width, sum(self.numbers), 1)
+        self.head = TokenHead(fields, width)
+        image = (width, sum(field.tokens for field in fields), 1)
         self.conditioning = conditioning_of(
             conditioning, code_dim=code_dim, embedding=embedding, first=image, lowest=image
         )
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, F_in), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, F_out)."""
-        h = self.tokens.of(inputs).transpose(1, 2)[..., None]
-        h = self.conditioning.at_lowest(self.conditioning.at_first(h, z), z)
+        h = self.conditioning.at_first(self.stem(inputs).transpose(1, 2)[..., None], z)
+        h = self.conditioning.at_lowest(h, z)[..., 0].transpose(1, 2)
         embedding = F.silu(self.conditioning.of_times(self.times(log_snr_t, log_snr_s), z))
-        h = self.norm(self.tokens(h[..., 0].transpose(1, 2), embedding))
-        parts = zip(self.heads, h.split(self.numbers, 1), strict=True)
-        return torch.cat([head(part).flatten(1) for head, part in parts], 1)
+        for block in self.blocks:
+            h = block(h, embedding)
+        return self.head(self.norm(h))
 
 
 class TransformerEncoder(nn.Module):
@@ -170,15 +188,20 @@ class TransformerEncoder(nn.Module):
         embedding: int = 128,
     ):
         super().__init__()
-        self.tokens = Tokens(fields, width, blocks, embedding)
+        self.stem = TokenStem(fields, width)
         self.times = TimeEmbedding(1, embedding)
+        self.blocks = transformer_blocks(fields, width, blocks, embedding)
         self.norm = nn.LayerNorm(width)
         self.queries = nn.Linear(width, READERS, bias=False)
         self.head = nn.Linear(READERS * width, 2 * code_dim)
 
     def forward(self, inputs: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
         """inputs: (B, F_in), log_snr: (B,) → mean and log standard deviation, (B, d)."""
-        h = self.norm(self.tokens(self.tokens.of(inputs), F.silu(self.times(log_snr))))
+        embedding = F.silu(self.times(log_snr))
+        h = self.stem(inputs)
+        for block in self.blocks:
+            h = block(h, embedding)
+        h = self.norm(h)
         weights = self.queries(h).softmax(1)  # (B, N, readers)
         return self.head((weights.transpose(1, 2) @ h).flatten(1)).chunk(2, -1)
 

@@ -171,9 +171,9 @@ def test_the_order_of_a_record_s_fields_is_nothing_but_their_layers_and_embeddin
     )
     weights, tokens = dict(one.state_dict()), [1, 3]
     for a, b in (("1", "3"), ("3", "1")):
-        for name in ("tokens.stems.{}.weight", "heads.{}.weight", "heads.{}.bias"):
+        for name in ("stem.layers.{}.weight", "head.layers.{}.weight", "head.layers.{}.bias"):
             weights[name.format(a)] = one.state_dict()[name.format(b)]
-    weights["tokens.position"] = swapped(weights["tokens.position"], 0, tokens)
+    weights["stem.position"] = swapped(weights["stem.position"], 0, tokens)
     for name in ("map.0.weight", "map.0.bias"):
         if (key := f"conditioning.{name}") in weights:
             by_token = weights[key].unflatten(0, (32, 4))
@@ -204,12 +204,12 @@ def test_products_of_rotated_tokens_depend_on_their_distance_alone():
 
 
 def test_only_sequences_are_rotated():
-    rotation = networks(SHAPES["record"]).decoder.tokens.rotation
+    rotation = networks(SHAPES["record"]).decoder.blocks[0].rotation
     cosines = rotation[0, :, 0]
     word = slice(1, 5)  # after the age
     torch.testing.assert_close(cosines[word], torch.arange(4.0).cos())
     assert (cosines[:1] == 1).all() and (cosines[5:] == 1).all()
-    assert networks({"a": (), "b": ()}).decoder.tokens.rotation is None
+    assert networks({"a": (), "b": ()}).decoder.blocks[0].rotation is None
 
 
 @pytest.mark.parametrize("width", [8, 32, 40, 96, 104, 128, 256, 264])
@@ -277,7 +277,7 @@ def test_what_is_hidden_is_told_in_the_inputs_of_its_token():
     shared, partial = (
         build_model(method, variables, SMALL) for method in ("paramrel", "paramrel_evidence")
     )
-    for mine, theirs in zip(partial.decoder.tokens.stems, shared.decoder.tokens.stems, strict=True):
+    for mine, theirs in zip(partial.decoder.stem.layers, shared.decoder.stem.layers, strict=True):
         assert mine.in_features == theirs.in_features + 1
     opened(partial)
     x, one = data_of(variables), torch.ones(B)
