@@ -22,14 +22,14 @@ from paramrel.flows import (
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS, Method, get_method
-from paramrel.networks import Backbone, MLPBackbone, Networks, UNetBackbone
+from paramrel.networks import Backbone, MLPBackbone, Networks, TransformerBackbone, UNetBackbone
 
 
 def build_model(method: str, variables: Variables, params: ModelParams) -> FlowAutoencoder:
     """Return the untrained model of a method for data of these variables: `Dataset.variables`.
 
-    Raises ValueError for an unknown method, for one that cannot model the data, and for an image
-    size that the levels do not divide.
+    Raises ValueError for an unknown method, for one that cannot model the data, for a backbone that
+    does not take them, and for an image size that the levels do not divide.
 
     >>> import paramrel
     >>> digits = paramrel.load_dataset("digits")
@@ -93,19 +93,30 @@ BAYESIAN: dict[str, Callable[[int | None, ModelParams], Flow]] = {
     "continuous": lambda _, params: GaussianFlow(params.sigma_1),
 }
 
-# The first that takes the data is the model's.
-BACKBONES: dict[str, Backbone] = {"unet": UNetBackbone(), "mlp": MLPBackbone()}
+# Where params.backbone is "auto", the first that takes the data is the model's.
+BACKBONES: dict[str, Backbone] = {
+    "unet": UNetBackbone(),
+    "mlp": MLPBackbone(),
+    "transformer": TransformerBackbone(),
+}
 
 
 def build_networks(
     flow: Flow, variables: Variables, params: ModelParams, method: Method
 ) -> Networks:
-    """Return packing, decoder and, of a code, encoder of the first backbone that takes the data.
+    """Return packing, decoder and, of a code, encoder of the backbone that params ask for.
 
-    Networks of a method of partial evidence read one more feature a variable, its accuracy.
+    Networks of a method of partial evidence read one more feature a variable, its accuracy. Raises
+    ValueError where the backbone does not take the data.
     """
     shape = each(lambda variable: tuple(variable.shape), variables)
-    backbone = next(backbone for backbone in BACKBONES.values() if backbone.takes(shape))
+    able = {name: backbone for name, backbone in BACKBONES.items() if backbone.takes(shape)}
+    name = next(iter(able)) if params.backbone == "auto" else params.backbone
+    if name not in able:
+        raise ValueError(
+            f"backbone {name} does not take examples of shape {shape}; choose auto or one of "
+            f"{', '.join(able)}"
+        )
     more = 1 if method.evidence == "partial" else 0
     inputs = each(lambda features: features + more, flow.num_inputs)
-    return backbone.networks(shape, inputs, flow.num_outputs, params, method.code != "none")
+    return able[name].networks(shape, inputs, flow.num_outputs, params, method.code != "none")

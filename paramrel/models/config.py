@@ -96,11 +96,15 @@ class Params(BaseModel):
 class ModelParams(Params):
     """The numbers that define a model; params.yaml says what each is.
 
+    backbone: the kind of networks; "auto" is a U-Net for images (C, H, W) and an MLP for all other
+    data. A transformer, of mlp_width and mlp_blocks, takes any data, and is only asked for by name.
+
     >>> ModelParams(code_dim=32).sigma_1
     0.02
     """
 
     code_dim: Size = 10
+    backbone: Literal["auto", "unet", "mlp", "transformer"] = "auto"
     channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (16, 32)
     blocks: tuple[Annotated[int, Field(ge=0, le=50)], ...] = (1, 1)
     mlp_width: Width = 128

@@ -4,7 +4,8 @@ from paramrel.networks.backbone import Backbone, Networks
 from paramrel.networks.conditioning import CONDITIONING
 from paramrel.networks.encoder import Encoder
 from paramrel.networks.mlp import MLP, MLPBackbone, MLPEncoder
-from paramrel.networks.packing import FlatPacking, ImagePacking, Packing
+from paramrel.networks.packing import FlatPacking, ImagePacking, Packing, TokenPacking
+from paramrel.networks.transformer import Transformer, TransformerBackbone, TransformerEncoder
 from paramrel.networks.unet import UNet, UNetBackbone
 
 __all__ = [
@@ -18,6 +19,10 @@ __all__ = [
     "MLPEncoder",
     "Networks",
     "Packing",
+    "TokenPacking",
+    "Transformer",
+    "TransformerBackbone",
+    "TransformerEncoder",
     "UNet",
     "UNetBackbone",
 ]

@@ -73,15 +73,16 @@ class Attention(nn.Module):
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, C / heads)
             for x in (self.query(pixels), *self.key_value(tokens).chunk(2, -1))
         )
-        y = _attend(q, k, v).transpose(1, 2).flatten(2)
+        y = attend(q, k, v).transpose(1, 2).flatten(2)
         return h + self.out(y).transpose(1, 2).unflatten(2, h.shape[2:])
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    if q.device.type != "cpu":
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Return what queries find, softmax(q kᵀ / √C) v: (B, heads, N, C) of keys and values alike."""
+    if q.device.type == "cpu":  # in bfloat16 it is five times slower there
+        q, k, v = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, v))
+    with torch.autocast("cpu", enabled=False):
         return F.scaled_dot_product_attention(q, k, v)
-    with torch.autocast("cpu", enabled=False):  # in bfloat16 it is five times slower there
-        return F.scaled_dot_product_attention(q.float(), k.float(), v.float())
 
 
 def down(channels_in: int, channels_out: int) -> nn.Conv2d:

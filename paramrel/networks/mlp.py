@@ -1,7 +1,7 @@
 """Networks for data that are no images: vectors, short sequences, and records of several fields.
 
 They read all variables as one vector. For text that is a small stand-in for a sequence model: it
-trains and is tested, but shares nothing between positions.
+trains and is tested, but shares nothing between positions, as the transformer does.
 """
 
 import torch

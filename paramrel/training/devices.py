@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from paramrel.networks.blocks import Attention, ResBlock
+from paramrel.networks.transformer import TransformerBlock
 from paramrel.training.config import TrainParams
 
 
@@ -126,9 +127,9 @@ def agreed(fabric: Fabric, losses: Tensor, stop: bool) -> tuple[Tensor, bool]:
 
 
 def recompute_blocks(model: nn.Module) -> None:
-    """Let the blocks of images keep no activations; the backward pass computes them again."""
+    """Let blocks keep no activations, which the backward pass computes again."""
     for block in model.modules():
-        if isinstance(block, (ResBlock, Attention)):
+        if isinstance(block, (ResBlock, Attention, TransformerBlock)):
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 

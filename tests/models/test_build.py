@@ -1,5 +1,7 @@
 """What a model is put together from: rows of tables, by the kind and the shape of the data."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
@@ -17,7 +19,7 @@ from paramrel.flows import (
 from paramrel.models.build import BACKBONES, build_flow, build_model
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS
-from paramrel.networks import MLP, FlatPacking, Networks, UNet
+from paramrel.networks import MLP, FlatPacking, Networks, Transformer, UNet
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,19 @@ def test_images_get_a_u_net_and_all_other_data_an_mlp(dataset, decoder):
     assert (
         type(build_model("bfn", load_dataset(dataset).variables, ModelParams()).decoder) is decoder
     )
+
+
+@pytest.mark.parametrize("dataset", ["digits", "digits_mixed"])
+@pytest.mark.parametrize(("backbone", "decoder"), [("mlp", MLP), ("transformer", Transformer)])
+def test_a_backbone_is_asked_for_by_its_name(dataset, backbone, decoder):
+    params = ModelParams(backbone=backbone)
+    assert type(build_model("bfn", load_dataset(dataset).variables, params).decoder) is decoder
+
+
+def test_a_backbone_that_does_not_take_the_data_is_refused():
+    with pytest.raises(ValueError, match="unet does not take .* choose auto or one of mlp, trans"):
+        build_model("bfn", load_dataset("digits_mixed").variables, ModelParams(backbone="unet"))
+    assert {"auto", *BACKBONES} == {*get_args(ModelParams.model_fields["backbone"].annotation)}
 
 
 class Lines:

@@ -122,8 +122,10 @@ def test_accumulated_gradients_are_those_of_the_whole_batch_with_its_divergence(
     assert relative_error(parts[:5], whole[:5]) < 1e-4
 
 
-def test_recomputed_activations_change_no_weight_and_hold_less_memory():
+@pytest.mark.parametrize("backbone", ["unet", "transformer"])
+def test_recomputed_activations_change_no_weight_and_hold_less_memory(backbone):
     params = PARAMS.model_copy(update={"steps": 3, "evaluations": 1})
+    model = SMALL.model_copy(update={"backbone": backbone, "mlp_width": 32})
     weights, held = [], []
 
     def pack(tensor):
@@ -134,7 +136,7 @@ def test_recomputed_activations_change_no_weight_and_hold_less_memory():
         held.append(0)
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             run, _ = train_run(
-                "digits", "paramrel", 0, SMALL, params.model_copy(update=change), progress=False
+                "digits", "paramrel", 0, model, params.model_copy(update=change), progress=False
             )
         weights.append(torch.cat([p.flatten() for p in run.model.parameters()]))
     assert torch.equal(*weights)
