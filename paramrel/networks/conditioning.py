@@ -18,7 +18,6 @@ from paramrel.networks.blocks import Attention
 Shape = tuple[int, int, int]  # (C, H, W) of a hidden image; (W, 1, 1) of a hidden vector
 
 TOKEN_HIDDEN, TOKEN = 64, 32  # features of a scalar's MLP and of its token
-LARGEST_ATTENDED = 8  # pixels a side that attend to tokens
 
 
 class Conditioning(nn.Module):
@@ -27,11 +26,17 @@ class Conditioning(nn.Module):
     code_dim, embedding: d and E of the code z: (B, d) and of the times' embedding (B, E).
     first, lowest: shapes of the hidden images at the input's and at the lowest resolution, which
         of an MLP are the same hidden vector.
-    blocks: shapes of the hidden images that the residual blocks make, in their order.
+    blocks: shapes of the hidden images that the blocks make, in their order; None of those that
+        are too large to attend to anything.
     """
 
     def __init__(
-        self, code_dim: int, embedding: int, first: Shape, lowest: Shape, blocks: Sequence[Shape]
+        self,
+        code_dim: int,
+        embedding: int,
+        first: Shape,
+        lowest: Shape,
+        blocks: Sequence[Shape | None],
     ):
         super().__init__()
 
@@ -107,11 +112,11 @@ class CrossAttention(Conditioning):
 class Tokens(Conditioning):
     """Every scalar of z is a token, made by an MLP of its own, that all blocks attend to.
 
-    As in EncDiff (Yang et al. 2024), after each residual block, but those of more than 8 × 8
-    pixels, where attention would cost more than the rest. The lowest pixels have learned positions.
+    As in EncDiff (Yang et al. 2024), after each block whose image is not too large. The lowest
+    pixels have learned positions.
     """
 
-    def __init__(self, code_dim: int, lowest: Shape, blocks: Sequence[Shape], **sizes: Any):
+    def __init__(self, code_dim: int, lowest: Shape, blocks: Sequence[Shape | None], **sizes: Any):
         super().__init__(code_dim, lowest=lowest, blocks=blocks, **sizes)
         self.scale = nn.Parameter(torch.randn(code_dim, TOKEN_HIDDEN))
         self.shift = nn.Parameter(torch.randn(code_dim, TOKEN_HIDDEN))
@@ -120,8 +125,7 @@ class Tokens(Conditioning):
         self.position = nn.Parameter(torch.randn(lowest))
         self.lowest = Attention(lowest[0], TOKEN)
         self.attention = nn.ModuleList(
-            Attention(shape[0], TOKEN) if max(shape[1:]) <= LARGEST_ATTENDED else None
-            for shape in blocks
+            None if shape is None else Attention(shape[0], TOKEN) for shape in blocks
         )
 
     def read(self, z: Tensor) -> Tensor:

@@ -160,17 +160,34 @@ class Transformer(nn.Module):
         self.head = TokenHead(fields, width)
         image = (width, sum(field.tokens for field in fields), 1)
         self.conditioning = conditioning_of(
-            conditioning, code_dim=code_dim, embedding=embedding, first=image, lowest=image
+            conditioning,
+            code_dim=code_dim,
+            embedding=embedding,
+            first=image,
+            lowest=image,
+            blocks=[image] * blocks,
         )
 
     def forward(self, inputs: Tensor, log_snr_t: Tensor, z: Tensor, log_snr_s: Tensor) -> Tensor:
         """inputs: (B, F_in), log_snr_t, log_snr_s: (B,), z: (B, d) → (B, F_out)."""
-        h = self.conditioning.at_first(self.stem(inputs).transpose(1, 2)[..., None], z)
-        h = self.conditioning.at_lowest(h, z)[..., 0].transpose(1, 2)
+        z = self.conditioning.read(z)
+        h = self.conditioning.at_first(_as_image(self.stem(inputs)), z)
+        h = _as_tokens(self.conditioning.at_lowest(h, z))
         embedding = F.silu(self.conditioning.of_times(self.times(log_snr_t, log_snr_s), z))
-        for block in self.blocks:
-            h = block(h, embedding)
+        for number, block in enumerate(self.blocks):
+            h = _as_image(block(h, embedding))
+            h = _as_tokens(self.conditioning.after_block(h, z, number))
         return self.head(self.norm(h))
+
+
+def _as_image(h: Tensor) -> Tensor:
+    """(B, N, W) → (B, W, N, 1)."""
+    return h.transpose(1, 2)[..., None]
+
+
+def _as_tokens(h: Tensor) -> Tensor:
+    """(B, W, N, 1) → (B, N, W)."""
+    return h[..., 0].transpose(1, 2)
 
 
 class TransformerEncoder(nn.Module):

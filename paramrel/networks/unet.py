@@ -23,7 +23,8 @@ from paramrel.networks.encoder import Encoder
 from paramrel.networks.norm_silu import norm_silu
 from paramrel.networks.packing import Features, ImagePacking, Shape
 
-LARGEST_ATTENTION = 16  # pixels a side
+LARGEST_ATTENTION = 16  # pixels a side, to each other
+LARGEST_READING = 8  # pixels a side, to the tokens of a code, after each block
 
 
 class UNet(nn.Module):
@@ -103,13 +104,12 @@ def _levels(channels: Sequence[int], blocks: Sequence[int], embedding: int) -> n
 
 def _shapes(
     channels: Sequence[int], blocks: Sequence[int], image_size: tuple[int, int]
-) -> list[tuple[int, int, int]]:
-    """Shapes of what all residual blocks make, those of the way down first."""
-    down = [
-        (width, *lowest_size(image_size, level + 1))
-        for level, (width, number) in enumerate(zip(channels, blocks, strict=True))
-        for _ in range(number)
-    ]
+) -> list[tuple[int, int, int] | None]:
+    """Shapes of what all residual blocks make, those of the way down first; None of large ones."""
+    down = []
+    for level, (width, number) in enumerate(zip(channels, blocks, strict=True)):
+        size = lowest_size(image_size, level + 1)
+        down += [(width, *size) if max(size) <= LARGEST_READING else None] * number
     return down + down[::-1]
 
 
