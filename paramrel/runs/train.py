@@ -1,5 +1,6 @@
 """Train a method on data: a run."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import partial
 
@@ -41,18 +42,26 @@ def fit(
     >>> run.key
     'own-paramrel-0'
     """
+    model, train = read_numbers(numbers)
+    return train_run(data, method, seed, model, train, progress=progress)[0]
+
+
+def read_numbers(numbers: Mapping[str, object]) -> tuple[ModelParams, TrainParams]:
+    """Return the numbers of a model and of a training, each by its name; others are the usual ones.
+
+    Raises ValueError, which names what is wrong, for unknown names and values.
+    """
     known = {*ModelParams.model_fields, *TrainParams.model_fields}
     for name in numbers.keys() - known:
         nearest = "".join(f"; did you mean {near!r}?" for near in get_close_matches(name, known, 1))
         raise ValueError(f"{name!r} is no number of a model or of a training{nearest}")
     try:
-        model, train = (
+        return tuple(
             kind(**{name: value for name, value in numbers.items() if name in kind.model_fields})
             for kind in (ModelParams, TrainParams)
         )
     except ValidationError as error:
         raise ValueError(faults(error)) from None
-    return train_run(data, method, seed, model, train, progress=progress)[0]
 
 
 def train_run(

@@ -122,11 +122,16 @@ class Column:
 
         Raises ValueError where the type can't hold it.
         """
-        cells = pd.Series([value] * rows)
-        fits = value in getattr(self.dtype, "categories", [value])
-        if not fits or not (cells.astype(self.dtype) == value).all():
-            raise ValueError(f"{self.name} can't hold {value!r}: it is {self.dtype}")
-        return cells.astype(self.dtype)
+        wrong = ValueError(f"{self.name} can't hold {value!r}: it is {self.dtype}")
+        if value not in getattr(self.dtype, "categories", [value]):
+            raise wrong
+        try:
+            cells = pd.Series([value] * rows).astype(self.dtype)
+        except (TypeError, ValueError):  # of pandas's own types; NumPy's round
+            raise wrong from None
+        if not (cells == value).all():
+            raise wrong
+        return cells
 
     def decode(self, values: Mapping[str, np.ndarray], rows: int) -> pd.Series:
         """Return fields (N,), float64, as cells (N,) of the column's type; rows: N.

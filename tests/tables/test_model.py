@@ -172,6 +172,8 @@ def test_given_cells_are_kept(fitted, df):
         fitted.sample(given={"word": "sideways"})
     with pytest.raises(ValueError, match="count can't hold 2.5"):
         fitted.sample(given={"count": 2.5})
+    with pytest.raises(ValueError, match="whole can't hold 2.5"):
+        fitted.sample(given={"whole": 2.5})
     with pytest.raises(ValueError, match="grade can't hold 'z'"):
         fitted.sample(given={"grade": "z"})
     with pytest.raises(ValueError, match="given names"):
