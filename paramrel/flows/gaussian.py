@@ -12,7 +12,7 @@ from . import checks, values
 from .bayesian import BayesianFlow
 from .distributions import PointMass, draw
 from .schedules import ExponentialAccuracy
-from .tensors import clamp, spread, sum_over_data
+from .tensors import clamp, flat, spread, sum_over_data
 from .theta import GaussianTheta
 
 LEAST_VARIANCE = 1e-2  # of a variable's marginal: what never changed in training may still do so
@@ -140,12 +140,12 @@ class GaussianFlow(BayesianFlow):
 
     def log_likelihood(self, x: Tensor) -> Callable[[GaussianTheta], Tensor]:
         """ln N(ζ; βx, β) with β = precision - 1: ζ·x - β|x|²/2 and a constant."""
-        flat = x.double().flatten(1)
+        points = flat(x.double())
 
         def of_theta(theta: GaussianTheta) -> Tensor:
             mean, precision = theta.mean.double(), theta.precision.double()
             beta = (precision - 1).expand_as(mean)
-            return (precision * mean).flatten(1) @ flat.T - beta.flatten(1) @ flat.square().T / 2
+            return flat(precision * mean) @ points.T - flat(beta) @ points.square().T / 2
 
         return of_theta
 
@@ -225,7 +225,7 @@ class GaussianFlow(BayesianFlow):
         """
         mean, log_scale = raw.float().unbind(-1)
         mean = mean if marginal is None else marginal[..., 0] + marginal[..., 1].sqrt() * mean
-        shared = log_scale.flatten(1).mean(1)
+        shared = flat(log_scale).mean(1)
         scale = clamp(shared, math.log(self.final_scale), 0).exp()
         return Normal(mean, spread(scale, mean).expand_as(mean), validate_args=False)
 

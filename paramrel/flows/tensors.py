@@ -1,4 +1,4 @@
-"""Five operations on tensors that all flows share."""
+"""Six operations on tensors that all flows share."""
 
 import torch
 from torch import Tensor
@@ -11,10 +11,15 @@ def spread(values: float | Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.ndim - 1)) if values.ndim == 1 else values
 
 
+def flat(x: Tensor) -> Tensor:
+    """All numbers of each example in a row: (B, ...) → (B, F), F = 1 where there is but one."""
+    return x.reshape(len(x), -1)
+
+
 def sum_over_data(values: Tensor, where: Tensor | None = None) -> Tensor:
     """Sums (B, ...) over everything but the batch, (B,); only `where` it is true: (B, ...)."""
     values = values if where is None else values.masked_fill(~where, 0)
-    return values.reshape(values.shape[0], -1).sum(1)
+    return flat(values).sum(1)
 
 
 def probabilities(logits: Tensor) -> Tensor:

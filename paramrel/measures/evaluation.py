@@ -133,6 +133,7 @@ def _features(data: Dataset, x: Data) -> Tensor:
 
     def flat(variable: Variable, part: Tensor) -> Tensor:
         classes = variable.kind == "categorical"
-        return (one_hot(part, variable.levels) if classes else part).flatten(1).double()
+        values = one_hot(part, variable.levels) if classes else part
+        return values.reshape(len(part), -1).double()
 
     return torch.cat(leaves(each(flat, data.variables, x)), 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paramrel.data import load_dataset
+from paramrel.data import Dataset, load_dataset
 from paramrel.flows import (
     BinaryDiffusionFlow,
     CategoricalFlow,
@@ -58,6 +58,35 @@ def test_images_get_a_u_net_and_all_other_data_an_mlp(dataset, decoder):
 def test_a_backbone_is_asked_for_by_its_name(dataset, backbone, decoder):
     params = ModelParams(backbone=backbone)
     assert type(build_model("bfn", load_dataset(dataset).variables, params).decoder) is decoder
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fields_of_one_number_each_are_learned_from(method):
+    numbers = {
+        "real": torch.rand(8) * 2 - 1,
+        "level": (torch.arange(8) % 3 - 1) * 2 / 3,
+        "bit": torch.arange(8) % 2,
+    }
+    kinds = {"real": "continuous", "level": "discretized", "bit": "binary"}
+    levels = {"level": 3}
+    if METHODS[method].flow != "diffusion":
+        numbers["class"], kinds["class"], levels["class"] = torch.arange(8) % 4, "categorical", 4
+    data = Dataset.from_tensors((numbers,) * 3, kinds, levels=levels)
+    model = build_model(method, data.variables, ModelParams(mlp_width=16, mlp_blocks=1))
+    x = data.train.x[:]
+    loss = model(x, torch.Generator().manual_seed(0))
+    loss.total.backward()
+    assert loss.total.isfinite()
+    if model.encoder is not None:
+        assert model.encode(x).mean.shape == (8, 10)
+
+
+def test_the_likelihood_of_one_number_each_is_that_of_rows_of_one():
+    flow, x = GaussianFlow(0.1), torch.tensor([-0.5, 0.2, 0.9])
+    theta = flow.sample_theta(x, torch.full((3,), 0.4))
+    column = type(theta)(theta.mean[:, None], theta.precision[:, None])
+    of_rows = flow.log_likelihood(x[:, None])(column)
+    torch.testing.assert_close(flow.log_likelihood(x)(theta), of_rows, rtol=0, atol=0)
 
 
 def test_a_backbone_that_does_not_take_the_data_is_refused():
