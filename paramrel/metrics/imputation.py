@@ -1,0 +1,55 @@
+"""How near drawn cells are to those that were hidden, as points and as distributions."""
+
+import numpy as np
+import torch
+from sklearn.metrics import pairwise_distances
+from torchmetrics.functional.regression import continuous_ranked_probability_score
+
+from paramrel.data.arrays import Array, Row
+
+CENTRAL = 0.9  # of the draws, between whose ends the truth should lie as often
+
+
+def number_scores(truth: Array, draws: Array) -> Row:
+    """Score two or more draws (D, N) of hidden numbers (N,), in their unit.
+
+    rmse: of the draws' mean. crps: the continuous ranked probability score, which is least for
+    draws of the true distribution (Gneiting and Raftery 2007, eq. 21); of equal draws it is the
+    mean absolute error. coverage: how often the central 90 % of the draws hold the truth.
+    """
+    truth, draws = np.asarray(truth, float), np.asarray(draws, float)
+    low, high = np.quantile(draws, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2], axis=0)
+    crps = continuous_ranked_probability_score(torch.tensor(draws.T), torch.tensor(truth))
+    return {
+        "rmse": float(np.sqrt(((draws.mean(0) - truth) ** 2).mean())),
+        "crps": crps.item(),
+        "coverage": float(((low <= truth) & (truth <= high)).mean()),
+    }
+
+
+def class_scores(truth: Array, draws: Array, classes: int) -> Row:
+    """Score draws (D, N) of hidden classes (N,), whole numbers from 0.
+
+    accuracy: of the most frequent draw. log_score: -ln of the truth's share among the draws, nats,
+    where each class has half a draw more (Krichevsky and Trofimov 1981), lest one be infinite.
+    """
+    truth, draws = np.asarray(truth), np.asarray(draws)
+    counts = np.stack([(draws == k).sum(0) for k in range(classes)], 1)
+    of_truth = counts[np.arange(len(truth)), truth]
+    return {
+        "accuracy": float((counts.argmax(1) == truth).mean()),
+        "log_score": float(-np.log((of_truth + 0.5) / (len(draws) + classes / 2)).mean()),
+    }
+
+
+def energy_distance(x: Array, y: Array) -> float:
+    """Return 2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖ of points x: (N, F) and y: (M, F).
+
+    U-statistics (Székely and Rizzo 2013): 0 on average for equal distributions, so a value may be
+    negative.
+    """
+
+    def within(z: Array) -> float:
+        return pairwise_distances(z).sum() / (len(z) * (len(z) - 1))
+
+    return float(2 * pairwise_distances(x, y).mean() - within(x) - within(y))
