@@ -8,6 +8,7 @@ __all__ = ["METHOD_COLORS"]
 
 COLORS = sns.color_palette("colorblind")
 DARK = sns.color_palette("dark")
+PALE = sns.color_palette("pastel")
 CHOSEN = {
     "ae": DARK[2],
     "vae": COLORS[3],
@@ -28,6 +29,9 @@ CHOSEN = {
     "paramrel_mean": DARK[4],
     "paramrel_x": COLORS[4],
     "paramrel_xt": COLORS[6],
+    "paramrel_deterministic": PALE[0],
+    "paramrel_clean_deterministic": PALE[2],
+    "paramrel_x_deterministic": PALE[4],
 }
 # A method for which none was chosen has a colour of its own all the same.
 METHOD_COLORS = dict(zip(METHODS, sns.husl_palette(len(METHODS)), strict=True)) | CHOSEN

@@ -183,8 +183,9 @@ METHODS = {
 
 
 def get_method(name: str) -> Method:
-    """Return a method by name; ValueError for an unknown one, with the nearest name."""
+    """Return a method by name; ValueError for an unknown one, with the nearest name, or all."""
     if name not in METHODS:
-        nearest = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, METHODS, n=1))
-        raise ValueError(f"method is {name!r}, not one of {', '.join(METHODS)}{nearest}")
+        nearest = [f"did you mean {near!r}?" for near in get_close_matches(name, METHODS, n=1)]
+        hint = nearest[0] if nearest else f"methods are {', '.join(METHODS)}"
+        raise ValueError(f"method is {name!r}, which there is not; {hint}")
     return METHODS[name]

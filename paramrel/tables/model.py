@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from paramrel.data import Dataset
+from paramrel.data.disk.files import whole_file
 from paramrel.data.fields import leaves, missing
 from paramrel.models.config import ModelParams
 from paramrel.runs.run import load_run, save_run
@@ -227,7 +228,8 @@ class TableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin
         }
         text = json.dumps(held)
         save_run(self.run_, path)
-        (Path(path) / FILE).write_text(text, encoding="utf-8")
+        with whole_file(Path(path) / FILE) as part:
+            part.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
