@@ -20,7 +20,7 @@ TINY = dict(code_dim=3, steps=2, batch_size=16)
 
 
 @parametrize_with_checks(
-    [TableModel(**TINY), TableImputer(**TINY)],
+    [TableModel(**TINY), TableImputer(TableModel(**TINY))],
     expected_failed_checks=lambda estimator: {},
 )
 def test_sklearn(estimator, check):
@@ -96,7 +96,7 @@ def test_known_cells_stay_bit_equal(fitted, df):
     for filled in [
         fitted.impute(df),
         fitted.impute(df, draws=2, random_state=0).loc[1],
-        TableImputer(draws=2, **TINY).fit_transform(df),
+        TableImputer(TableModel(**TINY), draws=2).fit_transform(df),
     ]:
         assert_frame_equal(filled, df.where(df.notna(), filled).astype(filled.dtypes))
         assert filled.notna().all().all()
@@ -113,7 +113,7 @@ def test_draws(fitted, df):
     with pytest.raises(ValueError, match="draws is 0"):
         fitted.impute(df, draws=0)
     with pytest.raises(ValueError, match="draws is 0"):
-        TableImputer(draws=0, **TINY).fit(df)
+        TableImputer(TableModel(**TINY), draws=0).fit(df)
 
 
 def test_nothing_missing_is_given_back(fitted, df):
@@ -250,10 +250,12 @@ def test_pipelines_and_output(df):
     codes = TableModel(**TINY).set_output(transform="pandas").fit_transform(df)
     assert list(codes) == ["tablemodel0", "tablemodel1", "tablemodel2"]
     assert codes.index.equals(df.index)
-    filling = TableImputer(**TINY).set_output(transform="pandas").fit(df)
+    filling = TableImputer(TableModel(**TINY)).set_output(transform="pandas").fit(df)
     assert list(filling.get_feature_names_out()) == [*df]
     numbers = df[["number", "spikes"]]
-    make_pipeline(TableImputer(**TINY), LogisticRegression()).fit(numbers, y).predict(numbers)
+    make_pipeline(TableImputer(TableModel(**TINY)), LogisticRegression()).fit(numbers, y).predict(
+        numbers
+    )
 
 
 @pytest.mark.parametrize("number", [3, 4, 11])
@@ -271,7 +273,11 @@ def test_one_column(df):
         assert fitted.impute(df[[name]]).notna().all().all()
 
 
-@pytest.mark.parametrize("kind", [TableModel, TableImputer])
+def imputer_of(**numbers):
+    return TableImputer(TableModel(**numbers))
+
+
+@pytest.mark.parametrize("kind", [TableModel, imputer_of])
 def test_what_is_refused(kind, df):
     x = np.random.default_rng(0).normal(size=(20, 2))
     for bad, error, match in [
