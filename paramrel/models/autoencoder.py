@@ -24,7 +24,7 @@ from paramrel.models.evidence import (
 )
 from paramrel.models.methods import Method
 from paramrel.models.objective import KERNELS, method_weights, rate
-from paramrel.models.times import low_discrepancy_times
+from paramrel.models.times import log_snr_times, low_discrepancy_times
 from paramrel.networks import Packing
 
 Outputs = Distribution | dict[str, Distribution]
@@ -292,6 +292,8 @@ class FlowAutoencoder(nn.Module):
     def _draw(self, x: Data, generator: Generator | None, rows: slice) -> _Drawn:
         known, x = self.present(x), self.to_flow(x)
         t = low_discrepancy_times(count(x), generator, self.device)
+        if self.params.training_times == "log_snr":
+            t = log_snr_times(t, self.flow.log_snr)
         s = self._training_code_time(t, generator)
         shape, same, unknown = (len(t), self.params.code_dim), (s == t)[rows], None
         if self.method.evidence == "partial":

@@ -99,6 +99,9 @@ class ModelParams(Params):
     backbone: the kind of networks; "auto" is a U-Net for images (C, H, W) and an MLP for all other
     data. A transformer, of mlp_width and mlp_blocks, takes any data, and is only asked for by name.
 
+    training_times: "uniform" makes the data term an estimate of L_∞; "log_snr" weighs the noisy
+    times more, where a code matters. Bounds are measured over uniform times in any case.
+
     >>> ModelParams(code_dim=32).sigma_1
     0.02
     """
@@ -119,6 +122,7 @@ class ModelParams(Params):
     beta: float = Field(4.0, gt=0, le=1e6)
     same_time_share: float = Field(0.1, ge=0, le=1)
     residual: bool = True
+    training_times: Literal["uniform", "log_snr"] = "uniform"
 
     @model_validator(mode="after")
     def _same_levels(self) -> "ModelParams":

@@ -17,7 +17,7 @@ from paramrel.models.build import build_model, cost_table
 from paramrel.models.config import ModelParams
 from paramrel.models.methods import METHODS
 from paramrel.models.objective import mmd, rate
-from paramrel.models.times import stratified_times
+from paramrel.models.times import LEAST_LOG_SNR, stratified_times
 from paramrel.study.__main__ import main
 from paramrel.training.config import TrainParams
 from paramrel.training.loop import train
@@ -170,6 +170,14 @@ def test_a_code_of_the_same_time_is_read_when_the_decoder_decodes():
 
 def test_a_clean_code_is_read_at_the_end():
     t, s = training_times("paramrel_clean")
+    torch.testing.assert_close(s, torch.full_like(s, math.log(PARAMS.beta_1)))
+
+
+def test_training_times_of_an_even_log_snr_reach_the_decoder_and_leave_the_draws_as_they_are():
+    uniform, _ = training_times("paramrel_clean")
+    even, s = training_times("paramrel_clean", training_times="log_snr")
+    assert uniform.min() < LEAST_LOG_SNR - 1 and even.min() >= LEAST_LOG_SNR - 1e-3
+    assert even.mean() < uniform.mean() - 1
     torch.testing.assert_close(s, torch.full_like(s, math.log(PARAMS.beta_1)))
 
 
@@ -458,7 +466,7 @@ def test_a_diffusion_of_classes_is_refused_with_the_methods_that_can(dataset):
 
 
 def test_an_unknown_method_is_refused_with_the_nearest_name():
-    with pytest.raises(ValueError, match="'paramrell', which there is not; did you mean 'paramrel'"):
+    with pytest.raises(ValueError, match="'paramrell', which .*; did you mean 'paramrel'"):
         build_model("paramrell", load_dataset("digits").variables, PARAMS)
 
 
