@@ -12,8 +12,9 @@ later, x, diffae: the code of a later θ_s, or of the data, or of the data in a 
 kl, paper: the code is drawn, and pays its whole rate; or with the paper's γ and λ.
 eight: of 8 scalars in place of 20.
 long: three times as many steps.
-pca, random_mix, rotated: what frames the scores. The mix is of the true factors, the rotation of
-    the codes of `log_snr`; a copy of the factors would score 1.
+pca, random_mix, rotated, circles: what frames the scores. The mix is of the true factors, the
+    rotation of the codes of `log_snr`. A copy of the factors would score 1; circles are a copy
+    with two scalars a hue, its cosine and sine, for no single one can hold a circle unbroken.
 """
 
 import sys
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.decomposition import PCA
-from torch import Generator
+from torch import Generator, Tensor
 
 from paramrel import Dataset, ModelParams, TrainParams, load_dataset, train_run
 from paramrel.data.subset import subset
@@ -97,7 +98,17 @@ def control_codes(
         "pca": tuple(map(pca.transform, pixels)),
         "random_mix": tuple(cut["random_mix"]),
         "rotated": tuple(cut["random_rotation"]),
+        "circles": tuple(circles(data, split.factors) for split in (data.train, data.test)),
     }
+
+
+def circles(data: Dataset, factors: Tensor) -> np.ndarray:
+    """Return factors (N, F) as codes, each hue by its cosine and sine."""
+    columns = []
+    for name, size, values in zip(data.factors.names, data.factors.sizes, factors.T, strict=True):
+        angle = 2 * np.pi * values.numpy() / size
+        columns += [np.cos(angle), np.sin(angle)] if "hue" in name else [values.numpy()]
+    return np.stack(columns, 1)
 
 
 def main() -> None:
