@@ -1,4 +1,4 @@
-"""What the README and docs/ show runs as it stands, on little data and with few steps."""
+"""What the README and docs/ show runs as it stands, on little data, small and with few steps."""
 
 import re
 import shlex
@@ -22,6 +22,7 @@ FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in FILES}
 PROGRAM = re.compile(r"^#+ ([^\n]+)$|^```python\n(.+?)^```", re.DOTALL | re.MULTILINE)
 COMMANDS = [line for text in TEXTS.values() for line in re.findall(r"^paramrel .+", text, re.M)]
+SMALLER = {"steps=2000": "steps=2", "=32": "=8", "(32)": "(8)", "< 16": "< 4", "32, 32)": "8, 8)"}
 TABLES = (METHODS, DATASETS, METRICS, BACKBONES, BAYESIAN, CONDITIONING)
 
 
@@ -82,7 +83,9 @@ def test_a_program_runs(program, folder, tables, monkeypatch, capsys):
         "df": people(),
         "y": np.arange(40),
     }
-    exec(program.replace("steps=2000", "steps=2"), names)
+    for shown, run in SMALLER.items():
+        program = program.replace(shown, run)
+    exec(program, names)
     for name, shape in re.findall(r"^(\w+) = .*# \((N?[\d, ]+)\)", program, re.MULTILINE):
         assert re.fullmatch(shape.replace("N", r"\d+"), ", ".join(map(str, names[name].shape)))
     if "filled" in names:
