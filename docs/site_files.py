@@ -11,6 +11,7 @@ from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 SHOWN = (
@@ -18,7 +19,7 @@ SHOWN = (
     "results/digits/figures/*.png",
 )  # fmt: skip
 SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
-CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>|<style.*?</style>)", re.DOTALL)
+CODE = re.compile(r"(<(?:pre|code|style|script)\b.*?</(?:pre|code|style|script)>)", re.DOTALL)
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
 
 
@@ -30,11 +31,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_content(html: str, page: object, **_: object) -> str:
-    """Formulas of notebooks become MathML, so that no script need be fetched to draw them."""
+def on_page_content(html: str, page: Page, **_: object) -> str:
+    """Notebooks lose the scripts that would be fetched to draw formulas and diagrams."""
+    return SCRIPT.sub("", html) if page.file.src_uri.endswith(".ipynb") else html
+
+
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Formulas of notebooks become MathML, which browsers draw by themselves."""
     if not page.file.src_uri.endswith(".ipynb"):
-        return html
-    parts = CODE.split(SCRIPT.sub("", html))
+        return output
+    parts = CODE.split(output)
     return "".join(part if CODE.match(part) else FORMULA.sub(_math, part) for part in parts)
 
 
