@@ -19,6 +19,7 @@ ORIGIN = {"study": "study", "parameters_sha256": "parameters", "git_revision": "
 VERDICTS = {
     "confirmed": "yes", "wins": "yes", "refuted": "no", "loses": "no", "not decided": "open"
 }  # fmt: skip
+LONG = 40  # letters of a cell, from which on it is broken into lines
 VERDICT = re.compile("|".join(VERDICTS))
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"
 # A number, `2 ± 0.3`, `≥ 5.8 (cap)` or `what it is of: 2 ± 0.3`, not two of these.
@@ -191,7 +192,7 @@ def _counts(table: pd.DataFrame) -> str:
 def _table(table: pd.DataFrame, better: Mapping[str, bool] | None = None) -> str:
     best = _best(table, better or {})
     heads = "".join(
-        f'<th scope="col"{_of_words(*table[name])}><button type="button">{_breakable(str(name))}'
+        f'<th scope="col"{_of_words(table[name])}><button type="button">{_breakable(str(name))}'
         "</button></th>"
         for name in table
     )
@@ -209,8 +210,10 @@ def _cell(value: object, best: bool) -> str:
     """Its text, with what it is sorted by where that is a number."""
     text = _text(value)
     key = sort_key(value)
-    attributes = _of_words(value) if key is None else f' data-sort="{key:.12g}"'
-    attributes += ' class="best"' * best
+    classes = {"words": key is None, "long": key is None and len(text) > LONG, "best": best}
+    kinds = " ".join(name for name, is_so in classes.items() if is_so)
+    attributes = f' class="{kinds}"' * bool(kinds)
+    attributes += "" if key is None else f' data-sort="{key:.12g}"'
     shown, match = _breakable(text), VERDICT.match(text)
     if match:
         pill = f'<span class="verdict {VERDICTS[match[0]]}">{match[0]}</span>'
@@ -219,9 +222,9 @@ def _cell(value: object, best: bool) -> str:
     return f"<td{attributes}>{shown}</td>"
 
 
-def _of_words(*cells: object) -> str:
-    """The class of what holds no number."""
-    return ' class="words"' if all(sort_key(cell) is None for cell in cells) else ""
+def _of_words(column: pd.Series) -> str:
+    """The class of a column without numbers."""
+    return ' class="words"' if all(sort_key(cell) is None for cell in column) else ""
 
 
 def _breakable(text: str) -> str:
