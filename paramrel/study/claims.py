@@ -17,6 +17,12 @@ IGNORED = 1.0  # nats that a shuffled code may add to be called ignored
 COLLAPSED = 0.1  # nats of rate below which a code is called collapsed
 
 
+SAME_IGNORED = "a code of the same time is ignored"
+LATER_USED = "a code of a later time is used"
+SAME_LOWERS = "a code of the same time lowers the bound of a plain BFN"
+LATER_LOWERS = "a code of a later time lowers the bound of a plain BFN"
+
+
 def thesis_claims(code_time: pd.DataFrame) -> Iterator[Claim]:
     """Yield the claims on whose code is used and what it costs, for each type of data.
 
@@ -61,15 +67,15 @@ def worth_claims(runs: pd.DataFrame, gamma: float) -> Iterator[Claim]:
         methods = dict(list(cells.groupby("method")))
         after = f"at γ = {gamma:g} after {cells['steps'].iloc[0]} steps"
         if "paramrel_same" in methods:
-            claim = f"a code of the same time is ignored {after} (shuffled: < {IGNORED:g} nat)"
+            claim = f"{SAME_IGNORED} {after} (shuffled: < {IGNORED:g} nat)"
             shuffled = numbers(methods["paramrel_same"], "shuffled_code")
             yield Claim(claim, dataset, [part(shuffled, IGNORED, above=False)])
         if "paramrel" in methods:
-            claim = f"a code of a later time is used {after} (shuffled: > {USED:g} nats)"
+            claim = f"{LATER_USED} {after} (shuffled: > {USED:g} nats)"
             yield Claim(claim, dataset, [part(numbers(methods["paramrel"], "shuffled_code"), USED)])
-        for method, time in {"paramrel_same": "the same", "paramrel": "a later"}.items():
+        for method, lowers in {"paramrel_same": SAME_LOWERS, "paramrel": LATER_LOWERS}.items():
             if {method, "bfn"} <= set(methods):
-                claim = f"a code of {time} time lowers the bound of a plain BFN {after} (> 0 nats)"
+                claim = f"{lowers} {after} (> 0 nats)"
                 bfn, coded = (numbers(methods[name], "nll_bound") for name in ("bfn", method))
                 gain = part(difference(bfn, coded), 0, name="bound of a plain BFN − its bound:")
                 yield Claim(claim, dataset, [gain])

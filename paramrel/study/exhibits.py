@@ -1,6 +1,6 @@
 """The study's tables as they are printed, and the report that report.yaml makes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from paramrel.measures.evaluation import data_floors
 from paramrel.metrics.table import METRICS, metrics_of
 from paramrel.models.methods import METHODS
 from paramrel.study.claims import dead_codes, is_dead, thesis_claims, wins, worth_claims
+from paramrel.study.findings import findings, sentence
 from paramrel.study.hypotheses import hypothesis_claims, log_errors, read_hypotheses
+from paramrel.study.page import Exhibit, Frames, Opening, Section
 from paramrel.study.params import StudyParams
 from paramrel.study.paths import stem, study_root
-from paramrel.study.report import Exhibit, Section, read_runs, read_tables, summarise
+from paramrel.study.report import read_runs, read_tables, summarise
 from paramrel.study.results import read_table
 from paramrel.study.verdicts import verdicts
 
@@ -49,6 +51,13 @@ TABLES = (
 
 COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
 HIGHER_IS_BETTER = {metric.compared: metric.higher_is_better for metric in COMPARED.values()}
+BETTER = {
+    **{metric.key: metric.higher_is_better for metric in METRICS.values()},
+    **{"mse": False, "psnr": True, "bit_error": False, "validation_accuracy": True},
+    **dict.fromkeys(("label_by_bound", "label_by_sampling", "pixels_recognised"), True),
+    "pixels_completed": True,
+    **HIGHER_IS_BETTER,
+}
 OF_CODES = [metric.compared for metric in COMPARED.values() if metric.of == "labels"]
 PATHS = [metric.key for metric in metrics_of("paths").values()]
 
@@ -147,21 +156,27 @@ def printed_tables(tables: Tables, params: StudyParams) -> dict[str, pd.DataFram
     return {name: table for name, table in printed.items() if not table.empty}
 
 
-def report_sections(params: StudyParams, printed: Tables) -> list[Section]:
-    """Return the sections that report.yaml describes, filled with tables and paths of figures."""
-    text = (Path(__file__).parent / "report.yaml").read_text(encoding="utf-8")
+def report_opening(params: StudyParams, printed: Tables) -> Opening:
+    """Return the first screen: what the verdicts say, and the figure that report.yaml names."""
+    (entry,) = (part["opening"] for part in _parts() if "opening" in part)
+    (figure,) = _exhibits([entry], printed, params)
+    return Opening(sentence(printed, params.datasets[0]), figure, findings(printed))
+
+
+def report_sections(
+    params: StudyParams, printed: Tables, frames: Mapping[str, Frames] | None = None
+) -> list[Section]:
+    """Return the sections that report.yaml describes, filled with tables and paths of figures.
+
+    frames: what sliders show, by name; a section without them has none.
+    """
     return [
         Section(
             part["title"],
             part["text"].replace("{hypotheses}", _rules()),
-            [
-                _exhibit(entry, printed, names, params.results)
-                for entry in part["exhibits"]
-                if entry.get("table") in (None, *printed)
-                for names in _places(entry, params)
-            ],
+            _exhibits(part["exhibits"], {**printed, **(frames or {})}, params),
         )
-        for part in yaml.safe_load(text)
+        for part in _parts()
     ]
 
 
@@ -175,10 +190,27 @@ def setting(params: StudyParams, printed: Tables) -> str:
         "other is named. ± is the half width of a 95 % t-interval that combines what training "
         "seeds and what test examples leave open; of a measure whose error over the test examples "
         "is not known, seeds alone. Verdicts, wins and losses are corrected for their number by "
-        "Holm's method. Behind each exhibit stands the command that makes it; the rows of every "
-        f"seed are in results/{params.study}/tables.\n\n"
+        "Holm's method. In tables, bold is the best mean of its data set; whether it is better is "
+        "decided in V2 alone. A click on a header sorts. Under each exhibit stands the command "
+        f"that makes it, and all rows are in results/{params.study}/tables.\n\n"
         "Images of 8×8 and 16×16 pixels and small networks show mechanisms and are no benchmark."
     )
+
+
+def _parts() -> list[dict]:
+    return yaml.safe_load((Path(__file__).parent / "report.yaml").read_text(encoding="utf-8"))
+
+
+def _exhibits(
+    entries: Iterable[dict[str, str]], contents: Mapping[str, object], params: StudyParams
+) -> list[Exhibit]:
+    """The exhibits of these entries; a table or frames that there are none of have none."""
+    return [
+        _exhibit(entry, contents, names, params.results)
+        for entry in entries
+        if entry.get("table", entry.get("frames")) in (None, *contents)
+        for names in _places(entry, params)
+    ]
 
 
 def _places(entry: dict[str, str], params: StudyParams) -> list[dict[str, str]]:
@@ -192,12 +224,27 @@ def _places(entry: dict[str, str], params: StudyParams) -> list[dict[str, str]]:
 
 
 def _exhibit(
-    entry: dict[str, str], printed: Tables, names: dict[str, str], results: Path
+    entry: dict[str, str], contents: Mapping[str, object], names: dict[str, str], results: Path
 ) -> Exhibit:
-    figure = entry.get("figure", "").format(**{k: stem(name) for k, name in names.items()})
+    stems = {word: stem(name) for word, name in names.items()}
+    figure, rows = (entry.get(key, "").format(**stems) for key in ("figure", "rows"))
     entry = {key: value.format(**names) for key, value in entry.items()}
-    content = printed[entry["table"]] if "table" in entry else results / f"figures/{figure}.png"
-    return Exhibit(entry["name"], entry["caption"], content, entry["stage"])
+    table = entry.get("table", "")
+    content = results / f"figures/{figure}.png" if figure else contents[table or entry["frames"]]
+    path = results / f"tables/{rows}.csv" if rows else None
+    better = _better(table, content) if table else {}
+    return Exhibit(entry["name"], entry["caption"], content, entry["stage"], path, better)
+
+
+def _better(name: str, table: pd.DataFrame) -> dict[str, bool]:
+    """Of which columns of a printed table higher is better, and of which lower."""
+    if name in ("robust", "evidence"):  # accuracies and nats, a column for each hidden part
+        return dict.fromkeys(table.columns[2:], name == "robust")
+    return {
+        column: BETTER.get(column, True)
+        for column in table
+        if column in BETTER or column.startswith("probe_")
+    }
 
 
 def _page_verdicts(tables: Tables, params: StudyParams) -> dict[str, pd.DataFrame]:

@@ -1,7 +1,7 @@
 """A trained model to play with: codes that are moved by hand, decoded from noise that is held."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from paramrel.measures.robustness import HIDDEN, seen_of
 from paramrel.models.autoencoder import FlowAutoencoder
 from paramrel.models.evidence import evidence
 from paramrel.solvers import decode, inference
+from paramrel.study.page import Frames
 from paramrel.tasks.completion import SOON, complete
 from paramrel.tasks.sampling import predictor
 
@@ -88,6 +89,34 @@ class Explorer:
             return (high - low).abs().sum().item()
 
         return sorted(range(len(self.spread)), key=change, reverse=True)[:number]
+
+    def frames(self, image: int, amounts: Sequence[float], times: Sequence[float]) -> Frames:
+        """Return what the decoder expects of an image's θ_t, one scalar of its code moved.
+
+        The scalars come in the order in which moving them changes the expected picture at t = 0.
+        """
+        x, size = self.x[[image]], len(self.spread)
+        order = self.strongest(self.start(image), size)
+        shifts = torch.tensor(amounts)[:, None] * self.spread.diag()[order][:, None]  # (d, A, d)
+        z = self._code(x, 1.0) + shifts.flatten(0, 1)
+        predict = predictor(self.model, z, 1.0)
+        thetas = [self._theta(x, t) for t in times]
+        expected = []
+        with inference(self.model):
+            for theta, t in zip(thetas, times, strict=True):
+                repeated = theta.map(lambda part: part.expand(len(z), *part.shape[1:]))
+                expected.append(grey(predict(repeated, torch.full((len(z),), t)))[:, 0])
+        pictures = torch.stack(expected, 1).unflatten(0, shifts.shape[:2])
+        return Frames(
+            x[0, 0].float().numpy(),
+            torch.stack([grey(theta)[0, 0] for theta in thetas]).numpy(),
+            pictures.numpy(force=True),
+            [f"z{dimension}" for dimension in order],
+            amounts,
+            times,
+            ("image", "θ at t, what is known of it", "expected, given θ and the code"),
+            (len(amounts) - 1, len(times) // 3),
+        )
 
     def _theta(self, x: Tensor, s: float) -> Theta:
         """θ_s from the same noise at every s, so that it moves smoothly."""

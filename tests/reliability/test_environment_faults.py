@@ -25,7 +25,7 @@ from paramrel.data.disk.prepared import open_prepared, prepare
 from paramrel.data.sets.digits import write_digits
 from paramrel.data.source import UNDECIDED, Original, Source
 from paramrel.study.notebooks import find_notebooks, write_notebook
-from paramrel.study.report import Section, write_report
+from paramrel.study.page import Section, write_report
 from paramrel.study.results import read_json, read_table, write_figure, write_json, write_table
 
 resource = pytest.importorskip("resource")  # Windows has no limits of this kind

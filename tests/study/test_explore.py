@@ -1,6 +1,7 @@
 """The sliders draw, and what they draw is what they say."""
 
 import io
+from dataclasses import replace
 
 import ipywidgets as widgets
 import numpy as np
@@ -139,3 +140,16 @@ def test_the_eraser_has_a_control_for_each_choice_and_redraws(hiding):
     hide.value = "disc"
     after = [picture.value for picture in parts(view, widgets.Image)]
     assert len(after) == len(Completed._fields) and after[0] != before[0]
+
+
+def test_frames_are_what_the_decoder_expects_of_each_time_with_one_scalar_moved(explorer):
+    found = explorer.frames(3, [-3.0, 0.0, 3.0], [0.0, 0.5])
+    assert found.held.shape == (2, 8, 8) and found.expected.shape == (4, 3, 2, 8, 8)
+    np.testing.assert_array_equal(found.image, explorer.x[3, 0])
+    own = explorer.start(3)
+    for place, name in enumerate(found.choices):
+        moved = explorer.look(own.moved(int(name[1:]), 3.0)).expected
+        np.testing.assert_allclose(found.expected[place, 2, 0], moved, atol=1e-6)
+    np.testing.assert_allclose(found.held[1], explorer.look(replace(own, s=0.5)).theta, atol=1e-6)
+    change = np.abs(found.expected[:, 2, 0] - found.expected[:, 0, 0]).sum((1, 2))
+    assert (np.diff(change) <= 0).all(), "the scalar that changes most comes first"

@@ -1,10 +1,10 @@
-"""Tables, figures and the page: the same bytes for the same numbers, nothing outside the page."""
+"""Tables, figures and summaries: the same bytes for the same numbers."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from paramrel.study.report import Exhibit, Section, summarise, write_report
+from paramrel.study.report import summarise
 from paramrel.study.results import read_json, read_table, write_figure, write_json, write_table
 
 RUNS = pd.DataFrame(
@@ -68,30 +68,3 @@ def test_information_at_its_cap_is_printed_as_a_bound():
 
 def test_one_seed_has_no_interval():
     assert summarise(RUNS[RUNS["seed"] == 0], ["method"], ["nll"])["nll"].tolist() == ["1", "5"]
-
-
-def test_the_page_holds_its_tables_and_pictures_and_points_nowhere(tmp_path):
-    figure, _ = plt.subplots()
-    write_figure(figure, tmp_path / "f.png")
-    plt.close(figure)
-    exhibits = [
-        Exhibit("T1", "Numbers.", RUNS),
-        Exhibit("F1", "A <line>.", tmp_path / "f.png", "draw@digits"),
-    ]
-    section = Section("A < B", "Is it?\n\nIt is.", exhibits)
-    write_report("Title", "For all.", [section], tmp_path / "out" / "report.html")
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "A &lt; B" in page and "<table" in page and "data:image/png;base64," in page
-    assert "<p>Is it?</p>" in page and '<a href="#s1">' in page
-    assert "A &lt;line&gt;." in page and "dvc repro draw@digits" in page
-    assert "http" not in page and str(tmp_path) not in page
-
-
-@pytest.mark.parametrize(("rows", "folded"), [(20, False), (21, True)])
-def test_long_tables_are_folded(rows, folded, tmp_path):
-    table = pd.DataFrame({"step": range(rows)})
-    section = Section("Title", "Text.", [Exhibit("T1", "Numbers.", table)])
-    write_report("Title", "For all.", [section], tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert (f"<summary>{rows} rows</summary>" in page) == folded
-    assert "<td>19</td>" in page
