@@ -18,7 +18,7 @@ TRAIN = TrainParams(steps=1000, optimizer="adamw")  # the validation loss rises 
 OF_TEXTS = ModelParams(
     backbone="transformer", mlp_width=64, mlp_blocks=2, embedding=64, code_dim=16
 )
-TRAIN_TEXTS = TrainParams(steps=4000, batch_size=32)
+TRAIN_TEXTS = TrainParams(steps=4000, batch_size=32, evaluations=1)
 NUMBERS = {"digits": (MODEL, TRAIN), "sentences": (OF_TEXTS, TRAIN_TEXTS)}
 FEW = 60  # steps of a training that a reader waits for
 MEASURED = ("n_test", "nll_bound", "shuffled_code", "probe_t1")
