@@ -12,4 +12,5 @@ from paramrel.figures.images import *
 from paramrel.figures.introduction import *
 from paramrel.figures.palette import *
 from paramrel.figures.tasks import *
+from paramrel.figures.texts import *
 from paramrel.figures.trials import *

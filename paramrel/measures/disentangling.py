@@ -13,7 +13,7 @@ from paramrel.data.arrays import Array, Row
 from paramrel.measures.assessment import control_splits
 from paramrel.measures.codes import code_splits
 from paramrel.measures.config import DisentangleParams
-from paramrel.metrics.disentanglement import disentanglement_controls
+from paramrel.metrics.disentanglement import Table, dci, disentanglement_controls
 from paramrel.metrics.factor_vae import Draw, draw_from_table
 from paramrel.metrics.table import Factored, measured
 from paramrel.models.encoding import mean_code
@@ -53,6 +53,24 @@ def disentangle_table(
             trees = params.tree_examples if of in ("code", "random_mix") else 0
             rows += [known | row for row in _scores(codes, draw, data, params, trees, generator)]
     return pd.DataFrame(rows)
+
+
+def dci_beside_rotated(train: Table, test: Table, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the importance (d, F) of codes by lasso, and D, C and I of them and of them turned.
+
+    train, test: codes (N, d) and factors (N, F). A row for `code` and one for `rotated code`, the
+    same turned at random, which knows as much and is disentangled by chance alone.
+    """
+    generator = Generator().manual_seed(seed)
+    both = [np.concatenate(pair) for pair in zip(train, test, strict=True)]
+    turned = disentanglement_controls(*both, generator)["random_rotation"]
+    pairs = {"code": (train, test)}
+    parts = zip(np.split(turned, [len(train[0])]), (train[1], test[1]), strict=True)
+    pairs["rotated code"] = tuple(parts)
+    found = {of: dci(*pair, "lasso", generator) for of, pair in pairs.items()}
+    scores = ("disentanglement", "completeness", "informativeness", "floor_informativeness")
+    table = pd.DataFrame({of: {key: one.row[key] for key in scores} for of, one in found.items()})
+    return found["code"].importance, table.T
 
 
 def _own(run: Run, data: Dataset, codes: Codes) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:

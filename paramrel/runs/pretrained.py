@@ -13,9 +13,11 @@ keeps a card of each. In short, for the 360 test images, in nats per image:
 | bfn               | 17                |                      |                         |
 
 They are too small and too few to compare methods by: that is what the study's runs are for.
+And of `sentences` one transformer, trained on partial evidence, which 17_sequences looks at.
 The same machine makes the same bytes again with
 
     python -m paramrel.study pretrain digits
+    python -m paramrel.study pretrain sentences
     dvc add data && dvc push data
 """
 
@@ -23,9 +25,10 @@ from pathlib import Path
 
 from paramrel.runs.run import FILE, Run, load_run
 
-METHODS = {
-    "digits": ("paramrel", "paramrel_evidence", "paramrel_same", "bfn")
-}  # by the data they were trained on
+METHODS = {  # by the data they were trained on
+    "digits": ("paramrel", "paramrel_evidence", "paramrel_same", "bfn"),
+    "sentences": ("paramrel_evidence",),
+}
 SEED = 0
 # Of an installed package, and of a clone, where `dvc pull data` fetches them.
 FOLDERS = (Path(__file__).with_name("trained"), Path(__file__).parents[2] / "data" / "pretrained")

@@ -75,11 +75,11 @@ def costs(wanted: argparse.Namespace) -> None:
 
 def pretrain(wanted: argparse.Namespace) -> None:
     """Train the models of a data set that come with the repository."""
-    from paramrel.study.pretrained import MODEL, TRAIN, make_pretrained
+    from paramrel.study.pretrained import make_pretrained, numbers_of
     from paramrel.training.devices import limit_threads
 
     limit_threads(1)  # the order of a sum depends on it
-    make_pretrained(wanted.dataset, MODEL, TRAIN)
+    make_pretrained(wanted.dataset, *numbers_of(wanted.dataset))
     print("now pin and keep them: dvc add data && dvc push data")
 
 

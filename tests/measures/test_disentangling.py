@@ -10,7 +10,7 @@ from paramrel import figures
 from paramrel.data import load_dataset
 from paramrel.data.subset import subset
 from paramrel.measures.config import DisentangleParams
-from paramrel.measures.disentangling import disentangle_table
+from paramrel.measures.disentangling import dci_beside_rotated, disentangle_table
 from paramrel.models.config import ModelParams
 from paramrel.runs.train import train_run
 from paramrel.training.config import TrainParams
@@ -67,3 +67,14 @@ def test_attributes_are_scored_where_there_are_no_factors():
 def test_data_of_which_nothing_is_known_are_refused():
     with pytest.raises(ValueError, match="digits has neither factors nor attributes"):
         disentangle_table([make_run("digits")], load_dataset("digits"), SCORING, progress=False)
+
+
+def test_codes_that_are_the_factors_are_disentangled_until_they_are_turned():
+    generator = torch.Generator().manual_seed(0)
+    train, test = (torch.randint(3, (300, 3), generator=generator) for _ in range(2))
+    importance, scores = dci_beside_rotated((train, train), (test, test), seed=0)
+    assert importance.argmax(0).tolist() == [0, 1, 2]
+    assert scores.loc["code", "disentanglement"] > 0.9
+    assert scores.loc["code", "informativeness"] == 1
+    assert scores.loc["rotated code", "disentanglement"] < 0.5
+    assert scores.loc["rotated code", "informativeness"] > 0.6
