@@ -11,5 +11,6 @@ from paramrel.figures.flows import *
 from paramrel.figures.images import *
 from paramrel.figures.introduction import *
 from paramrel.figures.palette import *
+from paramrel.figures.tables import *
 from paramrel.figures.tasks import *
 from paramrel.figures.trials import *
