@@ -54,7 +54,7 @@ def code_map(codes: np.ndarray, classes: pd.Series) -> Figure:
     """Draw codes (N, d) along their two principal axes, standardised, a colour and mark a class."""
     pca = PCA(2)
     places = pca.fit_transform(StandardScaler().fit_transform(codes))
-    figure, axis = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
     _scatter(pd.DataFrame(places), classes.reset_index(drop=True), axis)
     shares = [
         f"principal axis {i + 1} ({s:.0%})" for i, s in enumerate(pca.explained_variance_ratio_)
@@ -68,7 +68,7 @@ def code_map(codes: np.ndarray, classes: pd.Series) -> Figure:
 def row_pairs(tables: Mapping[str, pd.DataFrame], x: str, y: str, classes: str) -> Figure:
     """Draw two columns of numbers, a panel a table, a colour and mark a class of a third."""
     figure, axes = plt.subplots(
-        1, len(tables), figsize=(3.6 * len(tables) + 1.2, 3.2), layout="constrained",
+        1, len(tables), figsize=(3.0 * len(tables) + 1.2, 2.8), layout="constrained",
         sharex=True, sharey=True, squeeze=False,
     )  # fmt: skip
     for axis, (title, table) in zip(axes.flat, tables.items(), strict=True):
@@ -87,7 +87,7 @@ def _panels(number: int) -> tuple[Figure, list[Axes]]:
     columns = min(number, 4)
     rows = -(-number // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(2.9 * columns, 2.4 * rows), layout="constrained", squeeze=False
+        rows, columns, figsize=(2.5 * columns, 2.0 * rows), layout="constrained", squeeze=False
     )
     for axis in axes.flat[number:]:
         axis.set_axis_off()
@@ -124,7 +124,7 @@ def _with_legend(figure: Figure, axes: list[Axes]) -> Figure:
 def _scatter(places: pd.DataFrame, classes: pd.Series, axis: Axes) -> None:
     for i, name in enumerate(classes.cat.categories[:CLASSES]):
         own = places[(classes == name).to_numpy()]
-        axis.plot(*own.to_numpy().T, MARKS[i], color=COLORS[i], ms=4, alpha=0.7, label=str(name))
+        axis.plot(*own.to_numpy().T, MARKS[i], color=COLORS[i], ms=4, mew=0, label=str(name))
 
 
 def _has_classes(cells: pd.Series) -> bool:

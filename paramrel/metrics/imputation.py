@@ -15,7 +15,8 @@ def number_scores(truth: Array, draws: Array) -> Row:
 
     rmse: of the draws' mean. crps: the continuous ranked probability score, which is least for
     draws of the true distribution (Gneiting and Raftery 2007, eq. 21); of equal draws it is the
-    mean absolute error. coverage: how often the central 90 % of the draws hold the truth.
+    mean absolute error. coverage: how often the central 90 % of the draws, between interpolated
+    quantiles, hold the truth; true draws do in 0.9 (D - 1) / (D + 1), 0.74 of 10 and 0.81 of 20.
     """
     truth, draws = np.asarray(truth, float), np.asarray(draws, float)
     low, high = np.quantile(draws, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2], axis=0)

@@ -30,6 +30,13 @@ def test_equal_draws_have_the_mean_absolute_error():
     assert row == pytest.approx({"rmse": np.sqrt(10 / 3), "crps": 4 / 3, "coverage": 1 / 3})
 
 
+@pytest.mark.parametrize("number", [10, 20])
+def test_few_true_draws_cover_the_truth_more_seldom_than_many(number):
+    draws = np.random.default_rng(0).random(size=(number + 1, 20_000))
+    coverage = number_scores(draws[0], draws[1:])["coverage"]
+    assert coverage == pytest.approx(0.9 * (number - 1) / (number + 1), abs=0.01)
+
+
 def test_classes_are_scored_by_the_draws_shares():
     truth = np.array([0, 1, 2])
     draws = np.array([[0, 1, 0], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
