@@ -11,6 +11,7 @@ from paramrel.figures.flows import *
 from paramrel.figures.images import *
 from paramrel.figures.introduction import *
 from paramrel.figures.palette import *
+from paramrel.figures.tables import *
 from paramrel.figures.tasks import *
 from paramrel.figures.texts import *
 from paramrel.figures.trials import *

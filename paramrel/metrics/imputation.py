@@ -15,7 +15,8 @@ def number_scores(truth: Array, draws: Array) -> Row:
 
     rmse: of the draws' mean. crps: the continuous ranked probability score, which is least for
     draws of the true distribution (Gneiting and Raftery 2007, eq. 21); of equal draws it is the
-    mean absolute error. coverage: how often the central 90 % of the draws hold the truth.
+    mean absolute error. coverage: how often the central 90 % of the draws, between interpolated
+    quantiles, hold the truth; true draws do in 0.9 (D - 1) / (D + 1), 0.74 of 10 and 0.81 of 20.
     """
     truth, draws = np.asarray(truth, float), np.asarray(draws, float)
     low, high = np.quantile(draws, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2], axis=0)
@@ -42,14 +43,17 @@ def class_scores(truth: Array, draws: Array, classes: int) -> Row:
     }
 
 
-def energy_distance(x: Array, y: Array) -> float:
+def energy_distance(x: Array, y: Array, paired: bool = False) -> float:
     """Return 2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖ of points x: (N, F) and y: (M, F).
 
     U-statistics (Székely and Rizzo 2013): 0 on average for equal distributions, so a value may be
-    negative.
+    negative. paired: whether each point of y was made of that of x, as a row with drawn cells is of
+    the true one. Their distance is left out then: else the nearest, not the truest draws were best.
     """
 
-    def within(z: Array) -> float:
-        return pairwise_distances(z).sum() / (len(z) * (len(z) - 1))
+    def apart(a: Array, b: Array) -> float:
+        distances = pairwise_distances(a, b)
+        return (distances.sum() - distances.trace()) / (len(a) * (len(a) - 1))
 
-    return float(2 * pairwise_distances(x, y).mean() - within(x) - within(y))
+    across = apart(x, y) if paired else pairwise_distances(x, y).mean()
+    return float(2 * across - apart(x, x) - apart(y, y))

@@ -1,10 +1,11 @@
 """What a notebook is asked for: its parameters, checked as params.yaml is."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, create_model
 
+from paramrel.data.sets.tables import TABLES
 from paramrel.models.config import (
     Count,
     Distinct,
@@ -37,6 +38,7 @@ Folder = Annotated[str, Field(max_length=4000), AfterValidator(_whole)]
 
 # What each name means in every notebook.
 PARAMETERS = {
+    "table": Literal[tuple(TABLES)],
     "dataset": SourceName,
     "datasets": Some[SourceName],
     "method": MethodName,
@@ -54,6 +56,7 @@ PARAMETERS = {
     "extractor_steps": AsManyAs,
     "sampling_steps": AsManyAs,
     "samples": Count,
+    "draws": Count,
     "columns": Size,
     "dimensions": Size,
     "image": Index,

@@ -30,6 +30,13 @@ def test_equal_draws_have_the_mean_absolute_error():
     assert row == pytest.approx({"rmse": np.sqrt(10 / 3), "crps": 4 / 3, "coverage": 1 / 3})
 
 
+@pytest.mark.parametrize("number", [10, 20])
+def test_few_true_draws_cover_the_truth_more_seldom_than_many(number):
+    draws = np.random.default_rng(0).random(size=(number + 1, 20_000))
+    coverage = number_scores(draws[0], draws[1:])["coverage"]
+    assert coverage == pytest.approx(0.9 * (number - 1) / (number + 1), abs=0.01)
+
+
 def test_classes_are_scored_by_the_draws_shares():
     truth = np.array([0, 1, 2])
     draws = np.array([[0, 1, 0], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
@@ -58,3 +65,15 @@ def test_the_energy_distance_of_equal_distributions_is_0_on_average():
     rng = np.random.default_rng(0)
     found = [energy_distance(*rng.normal(size=(2, 50, 3))) for _ in range(200)]
     assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(200)
+
+
+def test_pairs_that_are_left_out_do_not_hide_that_a_shrunken_draw_is_another_distribution():
+    rng = np.random.default_rng(0)
+    found = {"shrunken": [], "fresh": []}
+    for _ in range(200):
+        x = rng.normal(size=(60, 2))
+        found["shrunken"].append(energy_distance(x, 0.5 * x, paired=True))
+        found["fresh"].append(energy_distance(x, rng.normal(size=(60, 2)), paired=True))
+        assert energy_distance(x, x, paired=True) == pytest.approx(0, abs=1e-12)
+    error = np.std(found["fresh"]) / np.sqrt(200)
+    assert abs(np.mean(found["fresh"])) < 3 * error < np.mean(found["shrunken"])

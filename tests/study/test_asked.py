@@ -28,6 +28,7 @@ def test_folders_are_told_from_the_working_folder(tmp_path, monkeypatch):
         ({"methods": "[paramrle]"}, "methods.0 = 'paramrle': .*did you mean 'paramrel'"),
         ({"method": "vea"}, "method = 'vea': .*did you mean 'vae'"),
         ({"dataset": "digit"}, "dataset = 'digit': .*did you mean 'digits'"),
+        ({"table": "penguin"}, "table = 'penguin': .*'penguins'"),
         ({"seed": -1}, "seed = -1"),
         ({"accuracy": 0}, "accuracy = 0: .*greater than 0"),
     ],
