@@ -13,7 +13,7 @@ from paramrel.runs.train import train_run
 from paramrel.study.paths import study_root
 from paramrel.training.config import TrainParams
 
-MODEL = ModelParams(residual=False)  # as those of the study `digits`
+MODEL = ModelParams()  # as those of the study `digits`
 TRAIN = TrainParams(steps=1000, optimizer="adamw")  # the validation loss rises after that
 OF_TEXTS = ModelParams(
     backbone="transformer", mlp_width=64, mlp_blocks=2, embedding=64, code_dim=16
