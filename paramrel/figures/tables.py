@@ -54,13 +54,13 @@ def code_map(codes: np.ndarray, classes: pd.Series) -> Figure:
     """Draw codes (N, d) along their two principal axes, standardised, a colour and mark a class."""
     pca = PCA(2)
     places = pca.fit_transform(StandardScaler().fit_transform(codes))
-    figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
     _scatter(pd.DataFrame(places), classes.reset_index(drop=True), axis)
     shares = [
         f"principal axis {i + 1} ({s:.0%})" for i, s in enumerate(pca.explained_variance_ratio_)
     ]
     axis.set(title="codes of rows that no model saw", xlabel=shares[0], ylabel=shares[1])
-    axis.legend(frameon=False, fontsize="small", title=classes.name)
+    figure.legend(loc="outside right center", frameon=False, fontsize="small", title=classes.name)
     sns.despine(figure)
     return figure
 
