@@ -23,7 +23,7 @@ def text_bits(table: pd.DataFrame) -> Figure:
 
     table: rows of `texts.bits_table`.
     """
-    orders = table["model"].str.extract(r"^(\d+)-grams$")[0].astype(float)
+    orders = pd.to_numeric(table["model"].str.removesuffix("-grams"), errors="coerce")
     grams, others = table[orders.notna()], table[orders.isna()]
     figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
     axis.plot(orders.dropna(), grams["bits_per_character"], "-o", color="0.35", label="n-grams")

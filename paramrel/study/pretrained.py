@@ -36,10 +36,11 @@ def make_pretrained(dataset: str, model: ModelParams, train: TrainParams) -> Non
 
     The same seed gives the same bytes on the same machine.
     """
+    folder = study_root() / "data" / "pretrained"  # asked for before any training
     data = load_dataset(dataset)
     for method in METHODS[dataset]:
         run, _ = train_run(data, method, SEED, model, train)
-        save_run(run, study_root() / "data" / "pretrained" / run.key)
+        save_run(run, folder / run.key)
         _write_card(f"pretrained/{run.key}/{FILE}", card(run, data))
 
 

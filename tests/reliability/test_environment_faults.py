@@ -148,7 +148,7 @@ def targets(path):
             continue
         if node.func.attr in ("write_text", "write_bytes"):
             yield ast.unparse(node.func.value)
-        elif node.func.attr in ("to_csv", "savefig", "savez", "savez_compressed"):
+        elif node.func.attr in ("to_csv", "savefig", "savez", "savez_compressed") and node.args:
             yield ast.unparse(node.args[0])
 
 
