@@ -31,7 +31,8 @@ from torch import Generator, Tensor
 from paramrel import Dataset, ModelParams, TrainParams, load_dataset, train_run
 from paramrel.data.subset import subset
 from paramrel.measures.codes import code_splits
-from paramrel.metrics.disentanglement import Table, dci, disentanglement_controls
+from paramrel.measures.disentangling import control_of
+from paramrel.metrics.disentanglement import Table, dci
 from paramrel.metrics.gaps import mig
 
 RESULTS = Path(__file__).parent / "results"
@@ -88,16 +89,13 @@ def control_codes(
     data: Dataset, train: np.ndarray, test: np.ndarray, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return what frames the scores of codes (N, d) of the train and of the test split."""
-    factors = np.concatenate([data.train.factors, data.test.factors])
-    codes = np.concatenate([train, test])
-    made = disentanglement_controls(codes, factors, Generator().manual_seed(seed))
+    tables = (train, data.train.factors), (test, data.test.factors)
     pixels = [split.x.flatten(1).numpy() for split in (data.train, data.test)]
     pca = PCA(train.shape[1], random_state=seed).fit(pixels[0])
-    cut = {name: np.split(made[name], [len(train)]) for name in ("random_mix", "random_rotation")}
     return {
         "pca": tuple(map(pca.transform, pixels)),
-        "random_mix": tuple(cut["random_mix"]),
-        "rotated": tuple(cut["random_rotation"]),
+        "random_mix": control_of("random_mix", *tables, seed),
+        "rotated": control_of("random_rotation", *tables, seed),
         "circles": tuple(circles(data, split.factors) for split in (data.train, data.test)),
     }
 

@@ -62,15 +62,20 @@ def dci_beside_rotated(train: Table, test: Table, seed: int) -> tuple[np.ndarray
     same turned at random, which knows as much and is disentangled by chance alone.
     """
     generator = Generator().manual_seed(seed)
-    both = [np.concatenate(pair) for pair in zip(train, test, strict=True)]
-    turned = disentanglement_controls(*both, generator)["random_rotation"]
+    turned = control_of("random_rotation", train, test, seed)
     pairs = {"code": (train, test)}
-    parts = zip(np.split(turned, [len(train[0])]), (train[1], test[1]), strict=True)
-    pairs["rotated code"] = tuple(parts)
+    pairs["rotated code"] = (turned[0], train[1]), (turned[1], test[1])
     found = {of: dci(*pair, "lasso", generator) for of, pair in pairs.items()}
     scores = ("disentanglement", "completeness", "informativeness", "floor_informativeness")
     table = pd.DataFrame({of: {key: one.row[key] for key in scores} for of, one in found.items()})
     return found["code"].importance, table.T
+
+
+def control_of(name: str, train: Table, test: Table, seed: int) -> Codes:
+    """Return one of `disentanglement_controls` of codes (N, d) and factors (N, F) of two splits."""
+    codes, factors = (np.concatenate(pair) for pair in zip(train, test, strict=True))
+    made = disentanglement_controls(codes, factors, Generator().manual_seed(seed))[name]
+    return tuple(np.split(made, [len(train[0])]))
 
 
 def _own(run: Run, data: Dataset, codes: Codes) -> Iterator[tuple[str, tuple[Codes, Draw | None]]]:
@@ -101,9 +106,8 @@ def _drawn(data: Dataset, encode: Callable[[Tensor], Array]) -> Draw | None:
 
 def _made(codes: Codes, data: Dataset, name: str, seed: int) -> tuple[Codes, Draw]:
     """One of `disentanglement_controls`; its batches are resampled from the test split."""
-    factors = np.concatenate([data.train.factors, data.test.factors])
-    made = disentanglement_controls(np.concatenate(codes), factors, Generator().manual_seed(seed))
-    train, test = np.split(made[name], [len(codes[0])])
+    tables = (codes[0], data.train.factors), (codes[1], data.test.factors)
+    train, test = control_of(name, *tables, seed)
     return (train, test), draw_from_table(test, data.test.factors)
 
 
